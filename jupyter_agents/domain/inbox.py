@@ -1,0 +1,80 @@
+"""What a client may send to a session in its present state.
+
+All events of one request are checked together: all are taken or none. Source: spec sections 4.1, 4.2, 5.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jupyter_agents.domain.events import ANSWERS
+from jupyter_agents.domain.sessions import State
+from jupyter_agents.errors import Conflict, InvalidRequest, NotSupported
+
+Doc = dict[str, Any]
+
+SETTLING = ("user.tool_confirmation", "user.tool_result", "user.custom_tool_result", "user.interrupt")
+
+
+def check(state: State, events: Sequence[Doc]) -> None:
+    """Raises `InvalidRequest` or `Conflict` for the first event that does not fit."""
+    if not events:
+        raise InvalidRequest("events: send at least one event.")
+    if state.status == "terminated" or state.deleted:
+        raise Conflict("The session is terminated and takes no more events.")
+    answered = {e[ANSWERS[e["type"]]] for e in state.queue if e["type"] in ANSWERS}
+    for position, event in enumerate(events):
+        where = f"events.{position}"
+        kind = event["type"]
+        if kind in ("user.define_outcome", "system.message"):
+            raise NotSupported(kind)
+        if kind == "user.tool_result":
+            raise InvalidRequest(f"{where}: user.tool_result is for self-hosted environments only.")
+        if kind not in SETTLING and (state.stopped or {}).get("type") == "budget_reached" and _idle(state):
+            raise InvalidRequest(
+                f"{where}: the session has reached its budget; only {', '.join(SETTLING)} are accepted."
+            )
+        if kind == "user.message":
+            _check_message(state, where, event)
+        elif kind in ANSWERS:
+            _check_answer(state, where, event, answered)
+
+
+def _idle(state: State) -> bool:
+    return state.status == "idle"
+
+
+def _check_message(state: State, where: str, event: Doc) -> None:
+    if _idle(state) and state.waiting:
+        calls = ", ".join(call.id for call in state.waiting)
+        raise InvalidRequest(f"{where}: the session waits for answers to {calls}; answer or interrupt first.")
+    check_content(f"{where}.content", event["content"])
+
+
+def check_content(where: str, content: Sequence[Doc]) -> None:
+    """Content of a user message: not empty, nothing redacted."""
+    if not content:
+        raise InvalidRequest(f"{where}: give at least one content block.")
+    for position, block in enumerate(content):
+        if block["type"] == "redacted":
+            raise InvalidRequest(f"{where}.{position}: redacted blocks cannot be sent.")
+        if block["type"] == "text" and not block["text"].strip():
+            raise InvalidRequest(f"{where}.{position}.text: must not be empty.")
+
+
+def _check_answer(state: State, where: str, event: Doc, answered: set[str]) -> None:
+    field = ANSWERS[event["type"]]
+    call_id = event[field]
+    call = state.calls.get(call_id)
+    if call is None:
+        raise InvalidRequest(f"{where}.{field}: `{call_id[:100]}` is not an open call of this session.")
+    if call_id in answered or not call.waits:
+        asked = call.custom or call.permission == "ask"
+        why = "has been answered already" if asked else "was not asked for"
+        raise InvalidRequest(f"{where}.{field}: `{call_id}` {why}.")
+    if call.custom != (event["type"] == "user.custom_tool_result"):
+        raise InvalidRequest(f"{where}.type: `{call_id}` takes another kind of answer.")
+    if event.get("deny_message") and event.get("result") != "deny":
+        raise InvalidRequest(f"{where}.deny_message: only with result 'deny'.")
+    answered.add(call_id)

@@ -1,0 +1,127 @@
+"""From a session's state to the Messages request, and the key by which a recording finds it again.
+
+Pure. Source: spec section 4.6 (content blocks), docs/decisions.md "Replay" and "Model endpoint".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jupyter_agents.domain import pricing, tools
+from jupyter_agents.domain.sessions import State
+
+Doc = dict[str, Any]
+
+EPHEMERAL = {"type": "ephemeral"}
+
+PLACES = """\
+You work in a sandbox with its own file system. Your working directory is /workspace: it is a folder \
+of the user's notebook workspace, so files that you leave there reach the user. Files that the user \
+gave you are read-only below /mnt/session/uploads. Put files that are meant as results of their own \
+into /mnt/session/outputs. The sandbox shares no variables with the user's notebook: exchange data \
+through files."""
+
+
+def build_request(state: State, dropped: Iterable[str] = ()) -> Doc:
+    """The Messages request that goes on with `state`.
+
+    Parameters
+    ----------
+    dropped:
+        Features that the endpoint turned down before, such as ``cache_control``.
+    """
+    agent = state.session["agent"]
+    model = agent["model"]
+    facts = pricing.model(model["id"])
+    features = facts.features - set(dropped)
+    request: Doc = {
+        "model": model["id"],
+        "max_tokens": facts.max_tokens,
+        "messages": [_message(m) for m in state.messages],
+    }
+    system = _system(state, agent)
+    definitions = tools.definitions(agent)
+    if system:
+        request["system"] = system
+    if definitions:
+        request["tools"] = definitions
+    if "thinking_adaptive" in features:
+        request["thinking"] = {"type": "adaptive"}
+    if "effort" in features and model["effort"] is not None:
+        request["output_config"] = {"effort": model["effort"]["type"]}
+    if model["speed"] == "fast":
+        request["speed"] = "fast"
+    if model["inference_geo"] is not None:
+        request["inference_geo"] = model["inference_geo"]
+    if "cache_control" in features:
+        _mark(request)
+    return request
+
+
+def _system(state: State, agent: Mapping[str, Any]) -> list[Doc]:
+    texts = [agent["system"]] if agent["system"] else []
+    if tools.needs_sandbox(agent):
+        texts.append("\n\n".join([PLACES, *state.session["notes"], *state.notes.values()]))
+    return [{"type": "text", "text": text} for text in texts]
+
+
+def _message(message: Mapping[str, Any]) -> Doc:
+    return {"role": message["role"], "content": list(message["content"])}
+
+
+def _mark(request: Doc) -> None:
+    """Cache marks on the system prompt and on the last block of the newest user message."""
+    if "system" in request:
+        request["system"][-1] = request["system"][-1] | {"cache_control": EPHEMERAL}
+    content = request["messages"][-1]["content"]
+    if content:
+        content[-1] = content[-1] | {"cache_control": EPHEMERAL}
+
+
+def exchange_key(request: Mapping[str, Any]) -> str:
+    """What makes a request the same as a recorded one, as a hex digest.
+
+    Model, tool definitions, user text and earlier assistant blocks count; system notes, results of
+    tools, ids and cache marks do not.
+    """
+    parts = {
+        "model": request["model"],
+        "tools": [
+            {k: t[k] for k in ("name", "description", "input_schema")} for t in request.get("tools", [])
+        ],
+        "thread": [_key_message(m) for m in request["messages"]],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _key_message(message: Mapping[str, Any]) -> list[Any]:
+    blocks: list[Any] = []
+    for block in message["content"]:
+        match block["type"]:
+            case "text":
+                blocks.append(["text", block["text"]])
+            case "tool_use":
+                blocks.append(["call", block["name"], block["input"]])
+            case "tool_result" | "thinking" | "redacted_thinking":
+                pass
+            case other:
+                blocks.append([other])
+    return [message["role"], blocks]
+
+
+def position(request: Mapping[str, Any]) -> int:
+    """How many answers of the model the request already holds."""
+    return sum(m["role"] == "assistant" for m in request["messages"])
+
+
+def tool_results(request: Mapping[str, Any]) -> dict[str, Doc]:
+    """Every tool result in the request, by the model's id of the call."""
+    return {
+        block["tool_use_id"]: block
+        for message in request["messages"]
+        for block in message["content"]
+        if block["type"] == "tool_result"
+    }

@@ -1,0 +1,417 @@
+"""A session as a fold over its journal: `apply` reads one record, `step` says what happens next.
+
+Both are pure: no await, no I/O, no clock. Source: spec sections 3 to 5, docs/decisions.md "Wire".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from jupyter_agents.domain import pricing
+from jupyter_agents.domain.events import ANSWERS, Record
+from jupyter_agents.domain.usage import Usage
+from jupyter_agents.ids import parse_time
+
+Doc = dict[str, Any]
+Status = Literal["idle", "running", "rescheduling", "terminated"]
+
+DEFAULT_MAX_TURNS = 200
+MAX_FAILURES = 6
+MAX_CUTS = 3
+
+
+@dataclass
+class Call:
+    """One tool call of the newest model response.
+
+    id is the public event's, tool_use_id the model's. answer: what the client said, for an asked call.
+    """
+
+    id: str
+    tool_use_id: str
+    name: str
+    input: Doc
+    custom: bool
+    permission: Literal["allow", "ask", "deny"]
+    reason: str = ""
+    answer: Literal["allow", "deny"] | None = None
+    done: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether only the client can bring it on."""
+        return not self.done and (self.custom or (self.permission == "ask" and self.answer is None))
+
+    @property
+    def denied(self) -> bool:
+        return not self.done and (self.permission == "deny" or self.answer == "deny")
+
+
+@dataclass
+class State:
+    """Everything the records say. `session` is the object as created; lists grow in place."""
+
+    session: Doc = field(default_factory=dict)
+    status: Status = "idle"
+    seq: int = 0
+    last: datetime | None = None
+    queue: list[Doc] = field(default_factory=list)
+    messages: list[Doc] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict)
+    answers: dict[str, list[Doc]] = field(default_factory=dict)
+    announced: frozenset[str] = frozenset()
+    request: str | None = None
+    stop_reason: str | None = None
+    stop_details: Doc | None = None
+    stopped: Doc | None = None
+    turn: int = 0
+    rounds: int = 0
+    failures: int = 0
+    cuts: int = 0
+    exhausted: bool = False
+    deleted: bool = False
+    usage: Usage = field(default_factory=Usage)
+    running_since: datetime | None = None
+
+    @property
+    def primary(self) -> Doc:
+        """The fields that name the primary thread."""
+        agent = self.session["agent"]
+        return {"session_thread_id": self.session["thread_id"], "agent_name": agent["name"]}
+
+    @property
+    def waiting(self) -> list[Call]:
+        """The calls that only the client can bring on."""
+        return [call for call in self.calls.values() if call.waits]
+
+    @property
+    def max_turns(self) -> int:
+        """Model requests per user turn (docs/decisions.md "Wire")."""
+        return int(self.session["metadata"].get("jupyter-agents/max-turns", DEFAULT_MAX_TURNS))
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether the list cost has reached the session's budget, in cents."""
+        budget = self.session["budget"]
+        if budget is None:
+            return False
+        return self.usage.cost * 100 >= Decimal(budget["max_list_cost"]["amount"])
+
+    def usage_wire(self) -> Doc:
+        """The wire's usage object."""
+        return self.usage.wire(priced=pricing.model(self.session["agent"]["model"]["id"]).known)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do until a client speaks."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The session is over."""
+
+
+@dataclass(frozen=True)
+class StartTurn:
+    """Go from idle to running."""
+
+
+@dataclass(frozen=True)
+class Settle:
+    """Process a client's answer to a call."""
+
+    event: Doc
+
+
+@dataclass(frozen=True)
+class CallModel:
+    """Take the queued user messages, then ask the model."""
+
+    messages: list[Doc]
+
+
+@dataclass(frozen=True)
+class RunTools:
+    """Run these calls and record their results."""
+
+    calls: list[Call]
+
+
+@dataclass(frozen=True)
+class Deny:
+    """Give these calls an error result without running them."""
+
+    calls: list[Call]
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Wait for the `attempt`-th time, then ask the model again."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Interrupt:
+    """Close what is open and end the turn."""
+
+    event: Doc
+
+
+@dataclass(frozen=True)
+class EndTurn:
+    """Go idle with this stop reason; `error` is a ``session.error`` to record first."""
+
+    reason: Doc
+    details: Doc | None = None
+    error: tuple[str, str] | None = None
+
+
+Step = Wait | Stop | StartTurn | Settle | CallModel | RunTools | Deny | Retry | Interrupt | EndTurn
+
+
+def step(state: State) -> Step:
+    """What happens next, by the records alone."""
+    if state.deleted or state.status == "terminated":
+        return Stop()
+    for event in state.queue:
+        if event["type"] == "user.interrupt":
+            return Interrupt(event)
+    for event in state.queue:
+        if event["type"] in ANSWERS:
+            return Settle(event)
+    if state.status == "idle":
+        return _from_idle(state)
+    if state.exhausted:
+        return EndTurn({"type": "retries_exhausted"})
+    if state.status == "rescheduling":
+        return Retry(state.failures)
+    return _from_running(state)
+
+
+def _from_idle(state: State) -> Step:
+    waiting = frozenset(call.id for call in state.waiting)
+    if waiting:
+        return Wait() if waiting == state.announced else _requires_action(state)
+    unfinished = any(not call.done for call in state.calls.values())
+    answered = bool(state.announced)
+    if unfinished or answered or _messages(state):
+        return StartTurn()
+    return Wait()
+
+
+def _from_running(state: State) -> Step:
+    open_calls = [call for call in state.calls.values() if not call.done]
+    denied = [call for call in open_calls if call.denied]
+    if denied:
+        return Deny(denied)
+    runnable = [call for call in open_calls if not call.waits]
+    if runnable:
+        return RunTools(runnable)
+    if open_calls:
+        return _requires_action(state)
+    return _ask_or_end(state)
+
+
+def _ask_or_end(state: State) -> Step:
+    if state.stop_reason == "refusal":
+        return EndTurn({"type": "refusal"}, state.stop_details)
+    if state.stop_reason == "model_context_window_exceeded":
+        message = "The conversation no longer fits the model's context window; start a new session."
+        return EndTurn({"type": "retries_exhausted"}, error=("compaction_limit_reached_error", message))
+    queued = _messages(state)
+    asked = bool(state.messages) and state.messages[-1]["role"] == "user"
+    if not (asked or queued or state.stop_reason == "pause_turn"):
+        return EndTurn({"type": "end_turn"})
+    if state.cuts > MAX_CUTS:
+        message = f"The model's answer was cut at its token limit {state.cuts} times in a row."
+        return EndTurn({"type": "retries_exhausted"}, error=("tool_use_limit_reached_error", message))
+    if state.rounds >= state.max_turns:
+        message = f"The turn reached its limit of {state.max_turns} model requests."
+        return EndTurn({"type": "retries_exhausted"}, error=("tool_use_limit_reached_error", message))
+    if state.over_budget:
+        return EndTurn({"type": "budget_reached"})
+    return CallModel(queued)
+
+
+def _requires_action(state: State) -> EndTurn:
+    return EndTurn({"type": "requires_action", "event_ids": [call.id for call in state.waiting]})
+
+
+def _messages(state: State) -> list[Doc]:
+    return [event for event in state.queue if event["type"] == "user.message"]
+
+
+def apply(state: State, record: Record) -> State:
+    """`state` after `record`. The state given is used up. Unknown types pass through.
+
+    Handled: queued client events; ``private.session``, ``private.note``; ``user.*``;
+    ``agent.tool_use``, ``agent.custom_tool_use``, ``agent.tool_result``;
+    ``span.model_request_start`` and ``_end``; ``session.status_*``, ``session.error``,
+    ``session.usage``, ``session.updated``, ``session.deleted``.
+    """
+    state.seq = record.seq
+    event = record.event
+    if record.kind == "queued":
+        state.queue.append(event)
+        return state
+    at = parse_time(event["processed_at"])
+    state.last = at
+    handler = _HANDLERS.get(event["type"])
+    if handler is not None:
+        handler(state, event, record.private or {}, at)
+    return state
+
+
+def _created(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.session = private
+
+
+def _note(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.notes[private["name"]] = private["text"]
+
+
+def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    _dequeue(state, event)
+    _user_turn(state)["content"] += event["content"]
+
+
+def _confirmation(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    _dequeue(state, event)
+    call = state.calls[event["tool_use_id"]]
+    call.answer = event["result"]
+    call.reason = event.get("deny_message") or ""
+
+
+def _interrupted(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    _dequeue(state, event)
+
+
+def _dequeue(state: State, event: Doc) -> None:
+    state.queue = [queued for queued in state.queue if queued["id"] != event["id"]]
+
+
+def _call(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    custom = event["type"] == "agent.custom_tool_use"
+    state.calls[event["id"]] = Call(
+        id=event["id"],
+        tool_use_id=private["tool_use_id"],
+        name=event["name"],
+        input=event["input"],
+        custom=custom,
+        permission="allow" if custom else event["evaluated_permission"],
+        reason=private.get("reason", ""),
+    )
+
+
+def _result(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    _dequeue(state, event)
+    call = state.calls[event.get("tool_use_id") or event["custom_tool_use_id"]]
+    call.done = True
+    state.answers[call.id] = [
+        {
+            "type": "tool_result",
+            "tool_use_id": call.tool_use_id,
+            "content": event.get("content") or [{"type": "text", "text": "(no output)"}],
+            "is_error": bool(event.get("is_error")),
+        }
+    ]
+    if all(c.done for c in state.calls.values()):
+        results = [block for c in state.calls.values() for block in state.answers[c.id]]
+        _user_turn(state)["content"] += results
+        state.calls, state.answers = {}, {}
+
+
+def _user_turn(state: State) -> Doc:
+    if not state.messages or state.messages[-1]["role"] != "user":
+        state.messages.append({"role": "user", "content": []})
+    return state.messages[-1]
+
+
+def _request_start(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.request = event["id"]
+    state.rounds += 1
+
+
+def _request_end(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.request = None
+    used = event["model_usage"] | private.get("usage", {})
+    state.usage.add(state.session["agent"]["model"], used, at)
+    if event["is_error"]:
+        return
+    response = private["response"]
+    state.failures = 0
+    state.stop_reason = response["stop_reason"]
+    state.stop_details = response.get("stop_details")
+    state.cuts = state.cuts + 1 if private.get("cut") else 0
+    if response["content"]:
+        state.messages.append({"role": "assistant", "content": response["content"]})
+
+
+def _running(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    if state.status == "idle" and not state.announced:
+        state.turn += 1
+        state.rounds = state.failures = state.cuts = 0
+        state.stop_reason = state.stop_details = None
+    state.status, state.announced, state.stopped = "running", frozenset(), None
+    state.running_since = state.running_since or at
+
+
+def _rescheduled(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.status = "rescheduling"
+    state.failures += 1
+
+
+def _error(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.exhausted = event["error"]["retry_status"]["type"] == "exhausted"
+
+
+def _usage(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.usage.active_seconds = event["usage"]["active_seconds"]
+    state.running_since = None
+
+
+def _idle(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.status, state.exhausted = "idle", False
+    state.stopped = event["stop_reason"]
+    state.announced = frozenset(event["stop_reason"].get("event_ids", ()))
+
+
+def _terminated(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.status = "terminated"
+
+
+def _updated(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.session |= private
+
+
+def _deleted(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.deleted = True
+
+
+_HANDLERS = {
+    "private.session": _created,
+    "private.note": _note,
+    "user.message": _user_message,
+    "user.tool_confirmation": _confirmation,
+    "user.custom_tool_result": _result,
+    "user.interrupt": _interrupted,
+    "agent.tool_use": _call,
+    "agent.custom_tool_use": _call,
+    "agent.tool_result": _result,
+    "span.model_request_start": _request_start,
+    "span.model_request_end": _request_end,
+    "session.status_running": _running,
+    "session.status_rescheduled": _rescheduled,
+    "session.error": _error,
+    "session.usage": _usage,
+    "session.status_idle": _idle,
+    "session.status_terminated": _terminated,
+    "session.updated": _updated,
+    "session.deleted": _deleted,
+}

@@ -1,0 +1,105 @@
+"""Our own metadata keys: what environments and sessions ask of their sandbox.
+
+``jupyter-agents/{sandbox,image,cpus,memory,pids,disk,idle-timeout}`` on an environment or a session,
+``jupyter-agents/{workspace,max-turns,notebook,forked-from}`` on a session. The session's value beats
+the environment's, that beats the server's; none goes above the server's ceilings.
+Source: docs/decisions.md "Names".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jupyter_agents.errors import InvalidRequest, NotSupported
+
+PREFIX = "jupyter-agents/"
+SHARED = frozenset({"sandbox", "image", "cpus", "memory", "pids", "disk", "idle-timeout", "hosting"})
+SESSION = frozenset({"workspace", "max-turns", "notebook", "forked-from"})
+SANDBOXES = ("auto", "docker", "bubblewrap", "landlock")
+UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a sandbox is asked for. memory and disk are bytes, idle_timeout is seconds."""
+
+    sandbox: str = "auto"
+    image: str | None = None
+    cpus: float = 1.0
+    memory: int = 1024**3
+    pids: int = 256
+    disk: int = 5 * 1024**3
+    idle_timeout: float = 600.0
+
+
+def settings(default: Settings, ceiling: Settings, *metadata: Mapping[str, str]) -> Settings:
+    """`default` as changed by each of `metadata` in turn (environment first, then session).
+
+    Raises `InvalidRequest` naming the key for a value that cannot be read or is above `ceiling`.
+    """
+    given: dict[str, str] = {}
+    for pairs in metadata:
+        given |= {k.removeprefix(PREFIX): v for k, v in pairs.items() if k.startswith(PREFIX)}
+    if "hosting" in given:
+        raise NotSupported("metadata.jupyter-agents/hosting")
+    if given.get("sandbox", "auto") not in SANDBOXES:
+        raise InvalidRequest(f"metadata.{PREFIX}sandbox: expected one of {', '.join(SANDBOXES)}.")
+    cpus = _number("cpus", given.get("cpus"), default.cpus, ceiling.cpus)
+    return Settings(
+        sandbox=given.get("sandbox", default.sandbox),
+        image=given.get("image", default.image),
+        cpus=cpus,
+        memory=_size("memory", given.get("memory"), default.memory, ceiling.memory),
+        pids=int(_number("pids", given.get("pids"), default.pids, ceiling.pids)),
+        disk=_size("disk", given.get("disk"), default.disk, ceiling.disk),
+        idle_timeout=_seconds(given.get("idle-timeout"), default.idle_timeout, ceiling.idle_timeout),
+    )
+
+
+def check_keys(metadata: Mapping[str, str], known: frozenset[str]) -> None:
+    """Raises `InvalidRequest` for a key of ours that nobody knows, so that a slip is not silent."""
+    for key in metadata:
+        if key.startswith(PREFIX) and key.removeprefix(PREFIX) not in known:
+            names = ", ".join(sorted(known))
+            raise InvalidRequest(f"metadata.{key}: unknown; the keys below {PREFIX} are {names}.")
+
+
+def max_turns(metadata: Mapping[str, str], default: int) -> int:
+    """``jupyter-agents/max-turns``: model requests per user turn."""
+    return int(_number("max-turns", metadata.get(PREFIX + "max-turns"), default, 10_000))
+
+
+def _number(key: str, text: str | None, default: float, ceiling: float) -> float:
+    if text is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text) or float(text) <= 0:
+        raise InvalidRequest(f"metadata.{PREFIX}{key}: {text[:50]!r} is not a number above 0.")
+    return _below(key, float(text), ceiling, text)
+
+
+def _size(key: str, text: str | None, default: int, ceiling: int) -> int:
+    if text is None:
+        return default
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([KMGT]iB|B|)", text)
+    if found is None:
+        raise InvalidRequest(f"metadata.{PREFIX}{key}: {text[:50]!r} is not a size such as 512MiB or 1GiB.")
+    return int(_below(key, float(found[1]) * UNITS[found[2]], ceiling, text))
+
+
+def _seconds(text: str | None, default: float, ceiling: float) -> float:
+    if text is None:
+        return default
+    found = re.fullmatch(r"(\d{1,9})s?", text)
+    if found is None:
+        raise InvalidRequest(f"metadata.{PREFIX}idle-timeout: {text[:50]!r} is not a time such as 300s.")
+    return _below("idle-timeout", float(found[1]), ceiling, text)
+
+
+def _below(key: str, value: float, ceiling: float, text: str) -> float:
+    if value > ceiling:
+        raise InvalidRequest(
+            f"metadata.{PREFIX}{key}: {text} is above the ceiling that this server's administrator set."
+        )
+    return value

@@ -1,0 +1,313 @@
+"""The runtime of one server process: store, files, model, sandboxes and sessions, wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_agents.domain import settings as keys
+from jupyter_agents.domain.environments import allowed_hosts
+from jupyter_agents.domain.settings import Settings
+from jupyter_agents.domain.tools import needs_sandbox
+from jupyter_agents.errors import InvalidRequest, ModelError, SandboxUnavailable
+from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
+from jupyter_agents.runtime.endpoint import Endpoint
+from jupyter_agents.runtime.files import Files
+from jupyter_agents.runtime.manager import MOST_FILES, Parts, SessionManager
+from jupyter_agents.runtime.model import AnthropicModel, Model
+from jupyter_agents.runtime.replay import Recordings, ReplayModel
+from jupyter_agents.runtime.runfile import SUFFIX, export, parse
+from jupyter_agents.runtime.streams import Hub
+from jupyter_agents.runtime.tools import SessionTools
+from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.choose import Choice, choose
+from jupyter_agents.sandbox.workspace import workspace_path
+from jupyter_agents.store.blobs import Blobs
+from jupyter_agents.store.catalog import Catalog
+from jupyter_agents.store.database import Database
+from jupyter_agents.store.journal import Journal
+from jupyter_agents.store.ownership import Ownership
+
+Doc = dict[str, Any]
+
+DATABASE = "agents.db"
+PREVIEW_SOURCES = ("image", "document")
+
+log = logging.getLogger(__name__)
+
+Providers = Callable[[], Sequence[SandboxProvider]]
+
+
+@dataclass(frozen=True)
+class Config:
+    """What an administrator and the environment decide.
+
+    data_dir: the store. root_dir: below it lie the workspaces. model_base_url: "" asks the
+    environment. sandbox: ``auto`` or a kind. sandbox_uid: the user id inside when the server is
+    root. replay: a folder of run files that answer in place of a model.
+    """
+
+    data_dir: Path
+    root_dir: Path
+    model_base_url: str = ""
+    default_model: str = "claude-opus-4-7"
+    sandbox_uid: int = 65532
+    defaults: Settings = field(default_factory=Settings)
+    ceilings: Settings = field(
+        default_factory=lambda: Settings(
+            cpus=64, memory=256 * 1024**3, pids=4096, disk=1024**4, idle_timeout=86400
+        )
+    )
+    max_files: int = MOST_FILES
+    replay: Path | None = None
+    python: tuple[Path, ...] = ()
+
+
+class Context:
+    """Everything a handler needs.
+
+    Parameters
+    ----------
+    config:
+        See `Config`.
+    providers:
+        Makes the sandbox providers, best first.
+    clock, new_id:
+        Injected by tests.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        providers: Providers,
+        clock: Clock = utc_now,
+        new_id: NewId | None = None,
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.new_id = new_id or IdSource(clock)
+        for folder in (config.data_dir, config.data_dir / "runs"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.database = Database(config.data_dir / DATABASE)
+        self.catalog = Catalog(self.database)
+        self.journal = Journal(self.database)
+        self.blobs = Blobs(config.data_dir / "blobs")
+        uploads = config.data_dir / "uploads"
+        self.files = Files(self.catalog, self.blobs, uploads, clock, self.new_id)
+        self.hub = Hub()
+        self.endpoint = Endpoint(config.data_dir, config.model_base_url)
+        self.providers = tuple(providers())
+        self.choices: dict[str, asyncio.Task[Choice]] = {}
+        self.pythons: dict[str, tuple[Path, ...]] = {}
+        self._dropped: dict[str, set[str]] = {}
+        self._recordings: dict[str, Recordings] = {}
+        self._writing: set[asyncio.Task[None]] = set()
+        self.manager = SessionManager(
+            Parts(
+                journal=self.journal,
+                catalog=self.catalog,
+                ownership=Ownership(config.data_dir / "locks"),
+                files=self.files,
+                hub=self.hub,
+                clock=clock,
+                new_id=self.new_id,
+                model=self.model,
+                dropped=lambda model: self._dropped.get(model, set()),
+                tools=self._tools,
+                check=self._check_session,
+                idle_timeout=lambda doc: self._settings(doc).idle_timeout,
+                turn_ended=self._turn_ended,
+                resolve=self._resolve,
+                write=self.database.write,
+                max_files=config.max_files,
+            )
+        )
+
+    async def start(self) -> None:
+        """Let what was running go on, and find out which sandboxes work."""
+        self.choice(self.config.defaults.sandbox)
+        await self.manager.start()
+
+    async def stop(self) -> None:
+        """End sandboxes and streams, then close the store."""
+        await self.manager.stop()
+        await asyncio.gather(*self._writing, return_exceptions=True)
+        for task in self.choices.values():
+            task.cancel()
+        await asyncio.gather(*self.choices.values(), return_exceptions=True)
+        await asyncio.gather(*(p.close() for p in self.providers), return_exceptions=True)
+        await self.endpoint.close()
+        self.database.close()
+
+    def choice(self, wanted: str) -> asyncio.Task[Choice]:
+        """Which provider serves ``auto`` or a kind; probed once."""
+        if wanted not in self.choices:
+            self.choices[wanted] = asyncio.create_task(choose(self.providers, wanted))
+        return self.choices[wanted]
+
+    def model(self, session_id: str) -> Model:
+        """The model of a session: its recording where it has one, else the endpoint."""
+        recordings = self.recordings(session_id)
+        if recordings is not None:
+            return ReplayModel(recordings)
+        problem = self.endpoint.problem()
+        if problem is not None:
+            return _NoModel(problem)
+        return AnthropicModel(self.endpoint.client(), self._dropped)
+
+    def recordings(self, session_id: str) -> Recordings | None:
+        """What the session replays: its own recordings, else the server's folder, else None."""
+        if session_id not in self._recordings:
+            files = sorted(self._replays(session_id).glob(f"*{SUFFIX}"))
+            if files:
+                found = Recordings()
+                for file in files:
+                    found.add(parse(file.read_text("utf-8")))
+                self._recordings[session_id] = found
+            elif self.config.replay is not None:
+                found = Recordings()
+                found.add_folder(self.config.replay)
+                self._recordings[session_id] = found
+        return self._recordings.get(session_id)
+
+    def add_replay(self, session_id: str, text: str) -> int:
+        """Let a session be answered from a run file; returns the number of its exchanges."""
+        recording = parse(text)
+        folder = self._replays(session_id)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"{len(list(folder.iterdir())):04}{SUFFIX}"
+        path.write_text(text, "utf-8")
+        self._recordings.pop(session_id, None)
+        return len(recording.exchanges)
+
+    def run_file(self, session_id: str) -> str:
+        """A session's run file. Blocks."""
+        return "".join(export(self.journal.read(session_id)))
+
+    def workspace(self, session: Doc) -> Path:
+        """The host folder that is the session's ``/workspace``."""
+        metadata, root = session["metadata"], self.config.root_dir
+        given = metadata.get("jupyter-agents/workspace")
+        if given is not None:
+            return root / str(given)
+        notebook = metadata.get("jupyter-agents/notebook")
+        beside = None if notebook is None else Path(notebook).parent
+        return workspace_path(root, beside, session["title"] or session["agent"]["name"], session["id"])
+
+    def check_environment(self, environment: Doc) -> None:
+        """Raises `InvalidRequest` for metadata of ours that cannot be served."""
+        keys.check_keys(environment["metadata"], keys.SHARED)
+        keys.settings(self.config.defaults, self.config.ceilings, environment["metadata"])
+
+    def _check_session(self, session: Doc, environment: Doc) -> None:
+        metadata = session["metadata"]
+        keys.check_keys(metadata, keys.SHARED | keys.SESSION)
+        keys.settings(self.config.defaults, self.config.ceilings, environment["metadata"], metadata)
+        keys.max_turns(metadata, 1)
+        given = metadata.get("jupyter-agents/workspace")
+        if given is not None:
+            root = self.config.root_dir.resolve()
+            place = Path(os.path.normpath(root / given))
+            if not place.is_relative_to(root) or place == root or Path(given).is_absolute():
+                raise InvalidRequest(
+                    "metadata.jupyter-agents/workspace: expected a folder below the server's root, "
+                    "as a relative path."
+                )
+
+    def _settings(self, session: Doc) -> Settings:
+        environment = self.catalog.find("environment", session["environment_id"]) or {"metadata": {}}
+        return keys.settings(
+            self.config.defaults,
+            self.config.ceilings,
+            environment["metadata"],
+            session["metadata"],
+        )
+
+    def _tools(self, session: Doc) -> SessionTools:
+        return SessionTools(
+            session["id"],
+            needs_sandbox(session["agent"]),
+            lambda: self._spec(session),
+            lambda: self._provider(session),
+            self.config.root_dir,
+            self.files,
+            self.blobs,
+            self.clock,
+            lambda: self.recordings(session["id"]),
+        )
+
+    async def _provider(self, session: Doc) -> SandboxProvider:
+        choice = await asyncio.shield(self.choice(self._settings(session).sandbox))
+        if choice.provider is None:
+            raise SandboxUnavailable(choice.reason)
+        return choice.provider
+
+    def _spec(self, session: Doc) -> SandboxSpec:
+        asked = self._settings(session)
+        environment = self.catalog.get("environment", session["environment_id"])
+        hosts = allowed_hosts(environment)
+        return SandboxSpec(
+            session_id=session["id"],
+            workspace=self.workspace(session),
+            uploads=self.files.uploads(session["id"]),
+            mounts=self.files.mounts(session["id"], session["resources"]),
+            limits=Limits(cpus=asked.cpus, memory=asked.memory, pids=asked.pids, disk=asked.disk),
+            network=None if hosts == () else Network(hosts),
+            image=asked.image,
+            uid=self.config.sandbox_uid,
+            python=self.pythons.get(session["id"], self.config.python),
+        )
+
+    async def _resolve(self, request: Doc) -> Doc:
+        messages = [
+            m | {"content": [await self._block(b) for b in m["content"]]} for m in request["messages"]
+        ]
+        return request | {"messages": messages}
+
+    async def _block(self, block: Doc) -> Doc:
+        source = block.get("source")
+        if block["type"] not in PREVIEW_SOURCES or not source or source.get("type") != "file":
+            return block
+        doc, data = await asyncio.to_thread(self.files.bytes_of, source["file_id"])
+        inline = {
+            "type": "base64",
+            "media_type": doc["mime_type"],
+            "data": base64.b64encode(data).decode(),
+        }
+        return block | {"source": inline}
+
+    def _turn_ended(self, session_id: str) -> None:
+        task = asyncio.create_task(asyncio.to_thread(self._write_run_file, session_id))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    def _write_run_file(self, session_id: str) -> None:
+        path = self.config.data_dir / "runs" / f"{session_id}{SUFFIX}"
+        temporary = path.with_suffix(".new")
+        try:
+            temporary.write_text(self.run_file(session_id), "utf-8")
+            temporary.chmod(0o600)
+            temporary.replace(path)
+        except OSError as error:
+            log.warning("The run file %s cannot be written: %s", path, error)
+
+    def _replays(self, session_id: str) -> Path:
+        return self.config.data_dir / "runs" / "replay" / session_id
+
+
+class _NoModel:
+    """Stands where no model can be asked: every request fails with what to do about it."""
+
+    def __init__(self, problem: str) -> None:
+        self._problem = problem
+
+    async def answer(self, request: Doc, preview: Any) -> Any:
+        """Raises `ModelError`."""
+
+        raise ModelError(self._problem, type="model_request_failed_error", transient=False)

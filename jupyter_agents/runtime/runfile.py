@@ -1,0 +1,181 @@
+"""Run files: one session as JSON lines, to read, to share and to replay.
+
+The first line is the header with ``"schema": 1``. Then come ``event`` lines (what the API shows),
+``exchange`` lines (one per answered model request) and ``blob`` lines (base64 bytes that other lines
+name as ``{"$blob": sha256}``). A file is an export of the journal, so it is never out of step with it.
+Source: docs/decisions.md "Replay".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_agents._version import __version__
+from jupyter_agents.domain.events import Record
+from jupyter_agents.domain.prompt import build_request, exchange_key, position
+from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.errors import InvalidRequest
+
+Doc = dict[str, Any]
+
+SCHEMA = 1
+SUFFIX = ".agentrun"
+MIME = "application/vnd.jupyter-agents.agentrun+jsonl"
+INLINE_BYTES = 1024
+NOT_RECORDED = ("metadata", "vault_ids")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One recorded answer: `key` says to which request, `position` where in the thread."""
+
+    key: str
+    position: int
+    response: Doc
+    usage: Doc
+
+
+@dataclass
+class Recording:
+    """What a run file holds. results: recorded tool results by the model's id of the call."""
+
+    header: Doc = field(default_factory=dict)
+    exchanges: list[Exchange] = field(default_factory=list)
+    results: dict[str, Doc] = field(default_factory=dict)
+    events: list[Doc] = field(default_factory=list)
+
+
+def export(records: Iterable[Record]) -> Iterator[str]:
+    """The lines of a session's run file, from its journal."""
+    state, blobs = State(), dict[str, str]()
+    pending: Doc = {}
+    for record in records:
+        apply(state, record)
+        kind = record.event["type"]
+        if kind == "private.session":
+            yield _line(_header(state))
+        if record.kind != "event" or kind.startswith("private."):
+            continue
+        if kind == "span.model_request_start":
+            pending = build_request(state)
+        line = {"type": "event", "event": record.event}
+        private = record.private or {}
+        if "tool_use_id" in private:
+            line["tool_use_id"] = private["tool_use_id"]
+        yield from _with_blobs(line, blobs)
+        if kind == "span.model_request_end" and "response" in private:
+            yield from _with_blobs(_exchange(pending, private), blobs)
+
+
+def _header(state: State) -> Doc:
+    session = {k: v for k, v in state.session.items() if k not in NOT_RECORDED}
+    return {
+        "type": "header",
+        "schema": SCHEMA,
+        "producer": f"jupyter-agents {__version__}",
+        "session": session,
+    }
+
+
+def _exchange(request: Doc, private: Doc) -> Doc:
+    return {
+        "type": "exchange",
+        "key": exchange_key(request),
+        "position": position(request),
+        "request": private["request"],
+        "response": private["response"],
+        "usage": private["usage"],
+    }
+
+
+def _with_blobs(line: Doc, seen: dict[str, str]) -> Iterator[str]:
+    found: dict[str, str] = {}
+    body = _extract(line, found)
+    for sha256, data in found.items():
+        if sha256 not in seen:
+            seen[sha256] = ""
+            yield _line({"type": "blob", "sha256": sha256, "data": data})
+    yield _line(body)
+
+
+def _extract(value: Any, found: dict[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_extract(item, found) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") == "base64" and len(str(value.get("data"))) > INLINE_BYTES:
+        sha256 = hashlib.sha256(value["data"].encode()).hexdigest()
+        found[sha256] = value["data"]
+        return value | {"data": {"$blob": sha256}}
+    return {key: _extract(item, found) for key, item in value.items()}
+
+
+def _insert(value: Any, blobs: dict[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_insert(item, blobs) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"$blob"}:
+        return blobs[value["$blob"]]
+    return {key: _insert(item, blobs) for key, item in value.items()}
+
+
+def parse(text: str) -> Recording:
+    """Read a run file; raises `InvalidRequest` naming the line that cannot be read."""
+    recording, blobs, calls = Recording(), dict[str, str](), dict[str, str]()
+    for number, raw in enumerate(text.splitlines(), 1):
+        if not raw.strip():
+            continue
+        try:
+            line = json.loads(raw)
+            _take(recording, line, blobs, calls)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InvalidRequest(f"The run file cannot be read: line {number}: {error!r}"[:300]) from None
+    if not recording.header:
+        raise InvalidRequest("The run file has no header line; is it an .agentrun file?")
+    return recording
+
+
+def _take(recording: Recording, line: Doc, blobs: dict[str, str], calls: dict[str, str]) -> None:
+    match line["type"]:
+        case "header":
+            if line["schema"] != SCHEMA:
+                raise ValueError(f"schema {line['schema']}; this version reads schema {SCHEMA}")
+            recording.header = line
+        case "blob":
+            _check_blob(line)
+            blobs[line["sha256"]] = line["data"]
+        case "event":
+            event = _insert(line["event"], blobs)
+            recording.events.append(event)
+            if "tool_use_id" in line:
+                calls[event["id"]] = line["tool_use_id"]
+            if event["type"] == "agent.tool_result" and event["tool_use_id"] in calls:
+                recording.results[calls[event["tool_use_id"]]] = event
+        case "exchange":
+            response = _insert(line["response"], blobs)
+            if not isinstance(response["content"], list):
+                raise ValueError("response.content is not a list")
+            found = Exchange(line["key"], int(line["position"]), response, line["usage"])
+            recording.exchanges.append(found)
+        case _:
+            pass
+
+
+def _check_blob(line: Doc) -> None:
+    if hashlib.sha256(line["data"].encode()).hexdigest() != line["sha256"]:
+        raise ValueError("a blob does not match its sha256")
+    try:
+        base64.b64decode(line["data"], validate=True)
+    except binascii.Error:
+        raise ValueError("a blob is not base64") from None
+
+
+def _line(value: Doc) -> str:
+    return json.dumps(value, separators=(",", ":")) + "\n"

@@ -1,0 +1,112 @@
+"""``/v1/agents``. Source: spec section 1."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado.web import authenticated
+
+from jupyter_agents import wire
+from jupyter_agents.domain.agents import create_agent, update_agent
+from jupyter_agents.errors import InvalidRequest
+from jupyter_agents.ids import rfc3339
+from jupyter_agents.server.handlers import Handler, age_bounds, age_cursor, check_limit
+from jupyter_agents.store.catalog import ACTIVE, Page
+from jupyter_agents.store.pages import Cursor, parse_cursor
+
+CREATE = wire.strict(wire.AgentCreate)
+UPDATE = wire.strict(wire.AgentUpdate)
+LIST = wire.query(wire.AgentList)
+RETRIEVE = wire.query(wire.AgentRetrieve)
+
+
+class Agents(Handler):
+    """The collection."""
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Create an agent."""
+        context = self.context
+        now = rfc3339(context.clock())
+        agent = create_agent(self.body(CREATE), context.new_id("agent"), now)
+        await context.catalog.save_agent(agent, over=None)
+        self.reply(agent)
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """List agents, newest first."""
+        given = self.arguments(LIST)
+        cursor = age_cursor(given.get("page"), "desc")
+        where = age_bounds(given, cursor)
+        if not given.get("include_archived"):
+            where &= ACTIVE
+        limit = check_limit(given.get("limit"), 20, 100)
+        page = self.context.catalog.page("agent", where, "desc", cursor, limit)
+        self.reply_page(page, dict)
+
+
+class Agent(Handler):
+    """One agent."""
+
+    @authenticated
+    @authorized
+    async def get(self, agent_id: str) -> None:
+        """Retrieve an agent, newest or at ``?version=``."""
+        version = self.arguments(RETRIEVE).get("version")
+        if version is not None and version < 1:
+            raise InvalidRequest("version: expected 1 or more.")
+        catalog = self.context.catalog
+        found = catalog.get("agent", agent_id) if version is None else catalog.version(agent_id, version)
+        self.reply(found)
+
+    @authenticated
+    @authorized
+    async def post(self, agent_id: str) -> None:
+        """Update an agent: a new version where something changes."""
+        body = self.body(UPDATE)
+        stored = self.context.catalog.get("agent", agent_id)
+        agent = update_agent(stored, body, rfc3339(self.context.clock()))
+        if agent != stored:
+            await self.context.catalog.save_agent(agent, over=stored["version"])
+        self.reply(agent)
+
+
+class ArchiveAgent(Handler):
+    """Archiving."""
+
+    @authenticated
+    @authorized
+    async def post(self, agent_id: str) -> None:
+        """Archive an agent; again is a no-op."""
+        agent = self.context.catalog.get("agent", agent_id)
+        if agent["archived_at"] is None:
+            agent["archived_at"] = rfc3339(self.context.clock())
+            await self.context.catalog.put("agent", agent)
+        self.reply(agent)
+
+
+class AgentVersions(Handler):
+    """The versions of an agent."""
+
+    @authenticated
+    @authorized
+    async def get(self, agent_id: str) -> None:
+        """List versions, newest first."""
+        given = self.arguments(LIST)
+        newest = self.context.catalog.get("agent", agent_id)
+        cursor = parse_cursor(given.get("page"), "desc", 1)
+        limit = check_limit(given.get("limit"), 20, 100)
+        before = None if cursor is None else int(cursor.key[0])
+        found = self.context.catalog.versions(agent_id, before, limit + 1)
+        more = Cursor("desc", (found[limit - 1]["version"],)) if len(found) > limit else None
+        archived = {"archived_at": newest["archived_at"]}
+        self.reply_page(Page(found[:limit], more), lambda agent: agent | archived)
+
+
+ROUTES = [
+    (r"/v1/agents", Agents),
+    (r"/v1/agents/([^/]+)", Agent),
+    (r"/v1/agents/([^/]+)/archive", ArchiveAgent),
+    (r"/v1/agents/([^/]+)/versions", AgentVersions),
+]

@@ -1,0 +1,136 @@
+"""The server extension: configuration, wiring, routes.
+
+Source: docs/decisions.md "Names" (traits, environment variables, routes).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_data_dir
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Bool, Enum, Float, Int, Unicode
+
+from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
+from jupyter_agents.runtime.context import Config, Context
+from jupyter_agents.sandbox.base import SandboxProvider
+from jupyter_agents.server import agents, environments, events, files, local, sessions
+from jupyter_agents.server.handlers import NothingHere
+
+ROOT = "jupyter-agents"
+
+
+class JupyterAgents(ExtensionApp):
+    """Agents, environments, sessions, events and files on this Jupyter server."""
+
+    name = "jupyter_agents"
+    extension_url = "/lab"
+    load_other_extensions = True
+
+    data_dir = Unicode(
+        help="Where agents, sessions and files are kept. Default: JUPYTER_AGENTS_DATA_DIR, else "
+        "jupyter-agents in Jupyter's data directory."
+    ).tag(config=True)
+    model_base_url = Unicode(
+        help="Address of the Messages API endpoint, without /v1. Default: JUPYTER_AGENTS_MODEL_URL, "
+        "else ANTHROPIC_BASE_URL, else the public API."
+    ).tag(config=True)
+    default_model = Unicode("claude-opus-4-7", help="The model of agents that name none.").tag(config=True)
+    sandbox = Enum(SANDBOXES, "auto", help="Which kind of sandbox runs tools.").tag(config=True)
+    image = Unicode("jupyter-agents/sandbox:latest", help="The image of Docker sandboxes.").tag(config=True)
+    docker_runtime = Unicode(help="The runtime of Docker sandboxes, such as runsc.").tag(config=True)
+    workspace_root = Unicode(
+        help="Folder below which workspaces are made. Default: the server's root directory."
+    ).tag(config=True)
+    sandbox_uid = Int(65532, help="The user id in a sandbox when the server runs as root.").tag(config=True)
+    cpus = Float(1.0, help="Cores of one sandbox.").tag(config=True)
+    memory = Unicode("1GiB", help="Memory of one sandbox.").tag(config=True)
+    pids = Int(256, help="Processes of one sandbox.").tag(config=True)
+    disk = Unicode("5GiB", help="Workspace size of one session.").tag(config=True)
+    idle_timeout = Float(600.0, help="Seconds after which an idle sandbox ends.").tag(config=True)
+    max_cpus = Float(64.0, help="The most cores an environment may ask for.").tag(config=True)
+    max_memory = Unicode("256GiB", help="The most memory an environment may ask for.").tag(config=True)
+    max_pids = Int(4096, help="The most processes an environment may ask for.").tag(config=True)
+    max_disk = Unicode("1TiB", help="The largest workspace an environment may ask for.").tag(config=True)
+    max_idle_timeout = Float(86400.0, help="The longest idle timeout, seconds.").tag(config=True)
+    max_files = Int(100, help="Files that may be mounted in one session.").tag(config=True)
+    replay = Unicode(
+        help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
+    ).tag(config=True)
+    embedded = Bool(False, help="Whether a kernel started this server for itself.").tag(config=True)
+
+    def initialize_settings(self) -> None:
+        """Build the runtime."""
+        self.context = Context(self._runtime_config(), self._providers)
+        self.settings["jupyter_agents_context"] = self.context
+        self.settings["jupyter_agents_embedded"] = self.embedded
+
+    def initialize_handlers(self) -> None:
+        """Register the routes; what is none of them answers 404 in the wire's shape."""
+        modules: Sequence[Any] = (agents, environments, sessions, events, files, local)
+        routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
+        self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Called on the running loop, once the server listens."""
+        parent: Any = super()
+        await parent._start_jupyter_server_extension(serverapp)
+        url = serverapp.connection_url.rstrip("/")
+        self.context.endpoint.own_urls = (f"{url}/{ROOT}",)
+        await self.context.start()
+
+    async def stop_extension(self) -> None:
+        """End sandboxes and streams, then close the store."""
+        await self.context.stop()
+
+    def _runtime_config(self) -> Config:
+        data_dir = self.data_dir or os.environ.get("JUPYTER_AGENTS_DATA_DIR")
+        server: Any = self.serverapp
+        root = self.workspace_root or server.root_dir
+        replay = self.replay or os.environ.get("JUPYTER_AGENTS_REPLAY")
+        return Config(
+            data_dir=Path(data_dir or Path(jupyter_data_dir()) / "jupyter-agents"),
+            root_dir=Path(root).expanduser().resolve(),
+            model_base_url=self.model_base_url,
+            default_model=self.default_model,
+            sandbox_uid=self.sandbox_uid,
+            defaults=Settings(
+                sandbox=self.sandbox,
+                image=self.image,
+                cpus=self.cpus,
+                memory=size("memory", self.memory),
+                pids=self.pids,
+                disk=size("disk", self.disk),
+                idle_timeout=self.idle_timeout,
+            ),
+            ceilings=Settings(
+                cpus=self.max_cpus,
+                memory=size("max_memory", self.max_memory),
+                pids=self.max_pids,
+                disk=size("max_disk", self.max_disk),
+                idle_timeout=self.max_idle_timeout,
+            ),
+            max_files=self.max_files,
+            replay=Path(replay).expanduser().resolve() if replay else None,
+            python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
+        )
+
+    def _providers(self) -> list[SandboxProvider]:
+        from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
+        from jupyter_agents.sandbox.docker import DockerProvider
+        from jupyter_agents.sandbox.landlock import LandlockProvider
+
+        return [DockerProvider(image=self.image), BubblewrapProvider(), LandlockProvider()]
+
+
+def size(name: str, text: str) -> int:
+    """Bytes of a trait's value such as ``1GiB``; raises ValueError naming the trait."""
+    found = re.fullmatch(r"(\d+)\s*([KMGT]iB|B|)", text)
+    if found is None:
+        raise ValueError(f"JupyterAgents.{name}: {text!r} is not a size such as 512MiB or 1GiB.")
+    return int(found[1]) * UNITS[found[2]]

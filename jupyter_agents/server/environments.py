@@ -1,0 +1,57 @@
+"""``/v1/environments``. Source: spec section 2."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado.web import authenticated
+
+from jupyter_agents import wire
+from jupyter_agents.domain.environments import create_environment
+from jupyter_agents.ids import rfc3339
+from jupyter_agents.server.handlers import Handler, age_cursor, check_limit
+from jupyter_agents.store.catalog import ACTIVE, Where
+
+CREATE = wire.strict(wire.EnvironmentCreate)
+LIST = wire.query(wire.EnvironmentList)
+
+
+class Environments(Handler):
+    """The collection."""
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Create an environment; its name is unique among those not archived."""
+        context = self.context
+        now = rfc3339(context.clock())
+        environment = create_environment(self.body(CREATE), context.new_id("env"), now)
+        context.check_environment(environment)
+        await context.catalog.add_environment(environment)
+        self.reply(environment)
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """List environments, newest first."""
+        given = self.arguments(LIST)
+        where = Where() if given.get("include_archived") else ACTIVE
+        cursor = age_cursor(given.get("page"), "desc")
+        limit = check_limit(given.get("limit"), 20, 100)
+        page = self.context.catalog.page("environment", where, "desc", cursor, limit)
+        self.reply_page(page, dict)
+
+
+class Environment(Handler):
+    """One environment."""
+
+    @authenticated
+    @authorized
+    async def get(self, environment_id: str) -> None:
+        """Retrieve an environment."""
+        self.reply(self.context.catalog.get("environment", environment_id))
+
+
+ROUTES = [
+    (r"/v1/environments", Environments),
+    (r"/v1/environments/([^/]+)", Environment),
+]

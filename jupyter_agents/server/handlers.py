@@ -1,0 +1,219 @@
+"""The base of every handler: parse once, answer JSON, errors in the wire's shape, pages.
+
+Every verb is authenticated and authorized by Jupyter; ``x-api-key`` is read as a Jupyter token.
+Source: spec section 0.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn
+
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from jupyter_agents import wire
+from jupyter_agents.errors import ApiError, Internal, InvalidRequest, NotFound, TooLarge
+from jupyter_agents.ids import parse_time, rfc3339
+from jupyter_agents.runtime.context import Context
+from jupyter_agents.store.catalog import Page, Where
+from jupyter_agents.store.pages import Cursor, parse_cursor
+
+Doc = dict[str, Any]
+
+MAX_BODY = 32 * 1024 * 1024
+AUTH_RESOURCE = "jupyter-agents"
+NO_RETRY = {409}
+
+TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+}
+
+
+class Handler(APIHandler):
+    """Base handler.
+
+    Errors of ours answer with their status and wire body; anything else is a 500 whose details stand
+    in the log only.
+    """
+
+    auth_resource = AUTH_RESOURCE
+
+    @property
+    def context(self) -> Context:
+        """The runtime of this server."""
+        context: Context = self.settings["jupyter_agents_context"]
+        return context
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Give the answer its id, and read ``x-api-key`` as a token."""
+        self.request_id = self.context.new_id("req")
+        self.set_header("request-id", self.request_id)
+        key = self.request.headers.get("x-api-key")
+        if key and "Authorization" not in self.request.headers:
+            self.request.headers["Authorization"] = f"token {key}"
+        found = super().prepare()
+        if found is not None:
+            await found
+
+    def set_default_headers(self) -> None:
+        """Jupyter's, and no caching."""
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
+
+    def body(self, validate: wire.Validator | None = None) -> Doc:
+        """The JSON body, checked. An empty body is an empty object."""
+        raw = self.request.body
+        if len(raw) > MAX_BODY:
+            raise TooLarge(f"The body has {len(raw)} bytes, at most {MAX_BODY} are allowed.")
+        try:
+            value = json.loads(raw, parse_constant=_no_constant) if raw.strip() else {}
+        except RecursionError:
+            raise InvalidRequest("The body is nested too deeply.") from None
+        except ValueError as error:
+            raise InvalidRequest(f"The body is not valid JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise InvalidRequest("the request body: expected an object.")
+        return validate(value) if validate is not None else value
+
+    def arguments(self, read: Callable[[Mapping[str, list[str]]], Doc]) -> Doc:
+        """The query string, typed."""
+        given = {
+            name: [v.decode("utf-8", "replace") for v in values]
+            for name, values in self.request.query_arguments.items()
+        }
+        return read(given)
+
+    def reply(self, value: Mapping[str, Any] | Iterable[str], status: int = 200) -> None:
+        """Answer JSON."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(value))
+
+    def reply_page(self, page: Page, show: Callable[[Doc], Doc], *, previous: bool = False) -> None:
+        """Answer one page of a list."""
+        body: Doc = {
+            "data": [show(doc) for doc in page.data],
+            "next_page": None if page.next is None else str(page.next),
+        }
+        if previous:
+            body["prev_page"] = None if page.previous is None else str(page.previous)
+        self.reply(body)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """The wire's error body (spec section 0.4)."""
+        error = self._api_error(status_code, kwargs.get("exc_info"))
+        status = error.status if error is not None else status_code
+        self.clear_header("Content-Length")
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.set_header("request-id", self._request_id())
+        if status in NO_RETRY:
+            self.set_header("x-should-retry", "false")
+        body = error.body(self._request_id()) if error is not None else self._plain(status)
+        self.finish(json.dumps(body))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Only our own faults are worth a traceback."""
+        if not isinstance(value, ApiError):
+            super().log_exception(typ, value, tb)
+
+    def _api_error(self, status: int, info: Any) -> ApiError | None:
+        error = info[1] if info else None
+        if isinstance(error, ApiError):
+            return error
+        if isinstance(error, sqlite3.Error):
+            return Internal(f"The store cannot be used: {error}. Is the disk full?")
+        if status >= 500:
+            return Internal("The server met an error of its own; its log has the details.")
+        return None
+
+    def _plain(self, status: int) -> Doc:
+        known = {
+            403: "This token may not do that.",
+            404: f"There is nothing at {self.request.path[:200]}.",
+            405: f"{self.request.method} is not possible here.",
+            413: "The body is too large.",
+        }
+        if status == 403 and self.current_user is None:
+            status = 401
+            self.set_status(401)
+            known[401] = "Give a Jupyter token: Authorization: Bearer <token>."
+        message = known.get(status, self._reason)
+        error = {"type": TYPES.get(status, "invalid_request_error"), "message": message}
+        return {"type": "error", "error": error, "request_id": self._request_id()}
+
+    def _request_id(self) -> str:
+        return getattr(self, "request_id", "req_none")
+
+
+class NothingHere(Handler):
+    """Any path below the API's root that is no route."""
+
+    @web.authenticated
+    async def get(self, path: str = "") -> None:
+        """404."""
+        raise NotFound(f"There is nothing at {self.request.path[:200]}.")
+
+    post = put = patch = delete = get
+
+
+def check_limit(limit: int | None, default: int, most: int) -> int:
+    """The page size; raises `InvalidRequest` outside of 1 to `most`."""
+    if limit is None:
+        return default
+    if not 1 <= limit <= most:
+        raise InvalidRequest(f"limit: expected 1 to {most}.")
+    return limit
+
+
+def age_cursor(page: str | None, order: str) -> Cursor | None:
+    """The cursor of a list by age; its key is ``(created_at, id)``."""
+    return parse_cursor(page, order, 2)
+
+
+def age_bounds(given: Doc, cursor: Cursor | None) -> Where:
+    """The ``created_at[...]`` filters as a condition.
+
+    Raises `InvalidRequest` for a time that is none, or one that excludes the cursor's place.
+    """
+    where = Where()
+    for suffix, operator in (("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")):
+        text = given.get(f"created_at_{suffix}")
+        if text is None:
+            continue
+        moment = bound(f"created_at[{suffix}]", text)
+        if cursor is not None and _excludes(str(cursor.key[0]), operator, moment):
+            raise InvalidRequest(f"created_at[{suffix}]: it excludes the place of the page cursor.")
+        where &= Where((f"created_at {operator} ?",), (moment,))
+    return where
+
+
+def bound(name: str, text: str) -> str:
+    """A time of a filter as it is stored; raises `InvalidRequest`."""
+    try:
+        return rfc3339(parse_time(text))
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"{name}: {text[:50]!r} is not an RFC 3339 time.") from None
+
+
+def _excludes(place: str, operator: str, moment: str) -> bool:
+    return not {
+        ">": place > moment,
+        ">=": place >= moment,
+        "<": place < moment,
+        "<=": place <= moment,
+    }[operator]
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,231 @@
+"""``/local``: what is ours beside the wire-compatible API. Source: docs/local-api.md."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado.web import authenticated
+
+from jupyter_agents import __version__
+from jupyter_agents.errors import InvalidRequest, TooLarge
+from jupyter_agents.runtime.context import Context
+from jupyter_agents.runtime.replay import LARGEST_RUN_FILE
+from jupyter_agents.runtime.runfile import MIME
+from jupyter_agents.sandbox.choose import Choice
+from jupyter_agents.server.handlers import Handler
+from jupyter_agents.store.catalog import ACTIVE, Where
+
+Doc = dict[str, Any]
+
+
+async def status(context: Context, *, embedded: bool) -> Doc:
+    """What works and what does not, for `%agent` and the panel."""
+    choice = await asyncio.shield(context.choice(context.config.defaults.sandbox))
+    running = Where(("status IN ('running', 'rescheduling')",))
+    idle = Where(("status = 'idle'",))
+    replay = context.config.replay
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "embedded": embedded,
+        "root_dir": str(context.config.root_dir),
+        "data_dir": str(context.config.data_dir),
+        "model": context.endpoint.status(context.config.default_model),
+        "sandbox": _sandbox(choice),
+        "replay": None if replay is None else str(replay),
+        "sessions": {
+            "running": context.catalog.count("session", running & ACTIVE),
+            "idle": context.catalog.count("session", idle & ACTIVE),
+            "total": context.catalog.count("session"),
+        },
+    }
+
+
+def _sandbox(choice: Choice) -> Doc:
+    return {
+        "kind": None if choice.provider is None else choice.provider.kind,
+        "ready": choice.provider is not None,
+        "reason": choice.reason,
+        "passed_over": [
+            {"kind": p.kind, "ok": p.ok, "reason": p.reason, "remedy": p.remedy} for p in choice.passed_over
+        ],
+    }
+
+
+class Status(Handler):
+    """``local/status``."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """The state of this server."""
+        self.reply(await status(self.context, embedded=self.settings["jupyter_agents_embedded"]))
+
+
+class Doctor(Handler):
+    """``local/doctor``."""
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """Probe everything anew."""
+        context = self.context
+        context.choices.clear()
+        choice = await asyncio.shield(context.choice(context.config.defaults.sandbox))
+        usage = await asyncio.to_thread(_disk, context.config.data_dir)
+        report = await status(context, embedded=self.settings["jupyter_agents_embedded"])
+        report["probes"] = [
+            {"kind": p.kind, "ok": p.ok, "reason": p.reason, "remedy": p.remedy} for p in choice.probes
+        ]
+        self.reply(report | {"disk": usage})
+
+
+def _disk(folder: Path) -> Doc:
+    sizes = {
+        path.name: sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+        if path.is_dir()
+        else path.stat().st_size
+        for path in folder.iterdir()
+    }
+    return {"used_bytes": sizes, "free_bytes": shutil.disk_usage(folder).free}
+
+
+class Credentials(Handler):
+    """``local/credentials``."""
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Keep an API key; effective at once."""
+        body = self.body()
+        key = body.get("api_key")
+        if not isinstance(key, str) or set(body) != {"api_key"}:
+            raise InvalidRequest('expected {"api_key": "..."}.')
+        self.context.endpoint.login(key)
+        self.reply(self.context.endpoint.status(self.context.config.default_model))
+
+    @authenticated
+    @authorized
+    async def delete(self) -> None:
+        """Forget the key."""
+        self.context.endpoint.logout()
+        self.reply(self.context.endpoint.status(self.context.config.default_model))
+
+
+class SessionSandbox(Handler):
+    """``local/sessions/{id}/sandbox``."""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        """Where a session's tools run."""
+        context = self.context
+        doc = context.catalog.get("session", session_id)
+        runner = context.manager.live(session_id)
+        tools = None if runner is None else runner.tools
+        recordings = context.recordings(session_id)
+        workspace = context.workspace(doc)
+        root = context.config.root_dir
+        self.reply(
+            {
+                "kind": None if tools is None else tools.kind,
+                "state": "none" if tools is None else tools.state,
+                "notes": [] if tools is None else list(tools.notes),
+                "workspace": str(workspace),
+                "path": workspace.relative_to(root).as_posix() if workspace.is_relative_to(root) else None,
+                "replayed": recordings is not None,
+                "replayed_tools": tools is not None and tools.replayed_tools,
+                "drift": [] if runner is None else runner.drift(recordings),
+            }
+        )
+
+    @authenticated
+    @authorized
+    async def post(self, session_id: str) -> None:
+        """Name the notebook's Python environment, before the sandbox starts."""
+        self.context.catalog.get("session", session_id)
+        body = self.body()
+        prefixes = body.get("python")
+        if set(body) != {"python"} or not isinstance(prefixes, list) or len(prefixes) > 4:
+            raise InvalidRequest('expected {"python": ["<sys.prefix>", "<sys.base_prefix>"]}.')
+        if not all(isinstance(p, str) and _is_python(Path(p)) for p in prefixes):
+            raise InvalidRequest("python: expected folders of a Python environment on this machine.")
+        self.context.pythons[session_id] = tuple(dict.fromkeys(Path(p) for p in prefixes))
+        self.reply({"python": prefixes})
+
+
+def _is_python(prefix: Path) -> bool:
+    """Whether `prefix` is a Python environment, and not a folder that holds much else."""
+    return prefix.is_absolute() and any((prefix / "bin").glob("python*")) and (prefix / "lib").is_dir()
+
+
+class SessionChanges(Handler):
+    """``local/sessions/{id}/changes``."""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        """Files that tool calls changed, oldest first; ``?after=<event id>`` for newer ones."""
+        self.context.catalog.get("session", session_id)
+        after = self.get_query_argument("after", None)
+        found = await asyncio.to_thread(self._changes, session_id, after)
+        self.reply({"data": found})
+
+    def _changes(self, session_id: str, after: str | None) -> list[Doc]:
+        found: list[Doc] = []
+        for record in self.context.journal.read(session_id):
+            if record.event["id"] == after:
+                found.clear()
+            elif record.private and "changes" in record.private:
+                event_id = record.event.get("tool_use_id", record.event["id"])
+                found += [change | {"event_id": event_id} for change in record.private["changes"]]
+        return found
+
+
+class SessionRun(Handler):
+    """``local/sessions/{id}/run``."""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        """The session's run file."""
+        self.context.catalog.get("session", session_id)
+        text = await asyncio.to_thread(self.context.run_file, session_id)
+        self.finish(text, set_content_type=MIME)
+
+
+class SessionReplay(Handler):
+    """``local/sessions/{id}/replay``."""
+
+    def check_content_type_is_json(self) -> None:
+        """The body is a run file."""
+
+    @authenticated
+    @authorized
+    async def post(self, session_id: str) -> None:
+        """Answer the session's model requests from the run file in the body."""
+        self.context.catalog.get("session", session_id)
+        if len(self.request.body) > LARGEST_RUN_FILE:
+            raise TooLarge(f"The run file is larger than {LARGEST_RUN_FILE} bytes.")
+        try:
+            text = self.request.body.decode("utf-8")
+        except UnicodeDecodeError:
+            raise InvalidRequest("The run file is not UTF-8 text.") from None
+        number = await asyncio.to_thread(self.context.add_replay, session_id, text)
+        self.reply({"exchanges": number})
+
+
+ROUTES = [
+    (r"/local/status", Status),
+    (r"/local/doctor", Doctor),
+    (r"/local/credentials", Credentials),
+    (r"/local/sessions/([^/]+)/sandbox", SessionSandbox),
+    (r"/local/sessions/([^/]+)/changes", SessionChanges),
+    (r"/local/sessions/([^/]+)/run", SessionRun),
+    (r"/local/sessions/([^/]+)/replay", SessionReplay),
+]

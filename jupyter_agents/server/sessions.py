@@ -1,0 +1,91 @@
+"""``/v1/sessions``. Source: spec section 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado.web import authenticated
+
+from jupyter_agents import wire
+from jupyter_agents.domain.session_object import wire as show
+from jupyter_agents.errors import InvalidRequest
+from jupyter_agents.ids import rfc3339
+from jupyter_agents.server.handlers import Handler, age_bounds, age_cursor, check_limit
+from jupyter_agents.store.catalog import ACTIVE, Where
+
+CREATE = wire.strict(wire.SessionCreate)
+LIST = wire.query(wire.SessionList)
+
+
+class Sessions(Handler):
+    """The collection."""
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Create a session."""
+        self.reply(await self.context.manager.create(self.body(CREATE)))
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """List sessions by age, newest first unless ``order=asc``."""
+        given = self.arguments(LIST)
+        order = given.get("order", "desc")
+        cursor = age_cursor(given.get("page"), order)
+        where = age_bounds(given, cursor) & _filters(given)
+        limit = check_limit(given.get("limit"), 20, 100)
+        page = self.context.catalog.page("session", where, order, cursor, limit)
+        now = rfc3339(self.context.clock())
+        self.reply_page(page, lambda doc: show(doc, now), previous=True)
+
+
+def _filters(given: dict[str, Any]) -> Where:
+    if "agent_version" in given and "agent_id" not in given:
+        raise InvalidRequest("agent_version: only together with agent_id.")
+    where = Where() if given.get("include_archived") else ACTIVE
+    for name, path in (("agent_id", "$.agent.id"), ("agent_version", "$.agent.version")):
+        if name in given:
+            where &= Where((f"json_extract(body, '{path}') = ?",), (given[name],))
+    if given.get("statuses"):
+        marks = ",".join("?" * len(given["statuses"]))
+        where &= Where((f"status IN ({marks})",), tuple(given["statuses"]))
+    for name in ("deployment_id", "memory_store_id"):
+        if name in given:
+            where &= Where(("0",))
+    return where
+
+
+class Session(Handler):
+    """One session."""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        """Retrieve a session."""
+        self.reply(self.context.manager.show(session_id))
+
+    @authenticated
+    @authorized
+    async def delete(self, session_id: str) -> None:
+        """Delete a session that is not running."""
+        await self.context.manager.delete(session_id)
+        self.reply({"id": session_id, "type": "session_deleted"})
+
+
+class ArchiveSession(Handler):
+    """Archiving."""
+
+    @authenticated
+    @authorized
+    async def post(self, session_id: str) -> None:
+        """Archive a session that is not running; again is a no-op."""
+        self.reply(await self.context.manager.archive(session_id))
+
+
+ROUTES = [
+    (r"/v1/sessions", Sessions),
+    (r"/v1/sessions/([^/]+)", Session),
+    (r"/v1/sessions/([^/]+)/archive", ArchiveSession),
+]

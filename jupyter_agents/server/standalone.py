@@ -1,0 +1,108 @@
+"""The API on loopback without JupyterLab: what ``jupyter agents serve`` runs.
+
+A kernel that has no Jupyter server starts it for itself; it ends with that kernel.
+Source: docs/decisions.md "Processes".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tornado.ioloop import IOLoop
+from traitlets.config import Config
+
+from jupyter_agents.server.app import JupyterAgents
+
+PARENT_SECONDS = 1.0
+STDIN = 0
+
+
+class StandaloneServer(JupyterAgents):
+    """The extension as the only one of its server."""
+
+    load_other_extensions = False
+    serverapp_config: ClassVar[dict[str, Any]] = {"open_browser": False}
+    extension_url = "/jupyter-agents/local/status"
+
+
+def serve(
+    *,
+    port: int,
+    token: str | None,
+    root_dir: Path,
+    ready_file: Path | None,
+    parent_pid: int | None,
+    embedded: bool,
+) -> None:
+    """Serve until stopped; with `parent_pid`, until that process or our standard input ends.
+
+    Parameters
+    ----------
+    port:
+        Port on 127.0.0.1, 0 for a free one.
+    ready_file:
+        Gets ``{"url", "pid"}`` in one piece once the server listens.
+    """
+    overrides: dict[str, Any] = {
+        "ip": "127.0.0.1",
+        "port": port,
+        "port_retries": 0 if port else 50,
+        "allow_root": True,
+        "open_browser": False,
+        "root_dir": str(root_dir.resolve()),
+        "terminals_enabled": False,
+    }
+    if token is not None:
+        overrides["config"] = Config({"IdentityProvider": {"token": token}})
+    StandaloneServer.embedded.default_value = embedded
+    standalone: Any = StandaloneServer
+    app = standalone.initialize_server(argv=[], **overrides)
+    loop = IOLoop.current()
+    if parent_pid is not None:
+        _end_with(parent_pid, lambda: loop.add_callback(app.stop, from_signal=True))
+    if ready_file is not None:
+        loop.add_callback(_write_ready, ready_file, app)
+    app.start()
+
+
+def _write_ready(path: Path, app: Any) -> None:
+    ready = {"url": app.connection_url, "pid": os.getpid()}
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(ready), "utf-8")
+    temporary.replace(path)
+
+
+def _end_with(parent: int, stop: Callable[[], None]) -> None:
+    """Stop when standard input is closed (a pipe from the parent) or the parent is gone."""
+    done = threading.Event()
+
+    def watch_input() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(STDIN, 4096):
+                pass
+        done.set()
+
+    def watch_parent() -> None:
+        while not done.wait(PARENT_SECONDS):
+            if os.getppid() != parent and not _lives(parent):
+                done.set()
+        stop()
+
+    threading.Thread(target=watch_input, daemon=True).start()
+    threading.Thread(target=watch_parent, daemon=True).start()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,181 @@
+"""One SQLite file, one writer thread, many readers.
+
+Writes are queued to a thread that commits whatever has gathered in one transaction with
+``synchronous=FULL`` (group commit); the caller is told after the commit. Source: docs/decisions.md
+"Processes".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jupyter_agents.errors import UserError
+
+SCHEMA_VERSION = 1
+MOST_PER_COMMIT = 256
+
+SCHEMA = """
+CREATE TABLE records (
+    session_id TEXT NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
+    type TEXT NOT NULL, processed_at TEXT, event TEXT NOT NULL, private TEXT,
+    PRIMARY KEY (session_id, seq)
+) WITHOUT ROWID;
+CREATE INDEX records_queued ON records (session_id, seq) WHERE kind = 'queued';
+CREATE TABLE documents (
+    kind TEXT NOT NULL, id TEXT NOT NULL, name TEXT, parent TEXT, status TEXT,
+    created_at TEXT NOT NULL, archived INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+) WITHOUT ROWID;
+CREATE INDEX documents_by_age ON documents (kind, created_at, id);
+CREATE INDEX documents_by_parent ON documents (kind, parent, id);
+CREATE TABLE versions (
+    id TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (id, version)
+) WITHOUT ROWID;
+"""
+
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "lustre", "gpfs"}
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+
+class Database:
+    """The store's file. `write` and `read` take a function of a connection.
+
+    Parameters
+    ----------
+    path:
+        The file; its folder must exist. Raises `UserError` when a newer version made it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._jobs: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        connection = self._connect()
+        self._migrate(connection)
+        path.chmod(0o600)
+        self._thread = threading.Thread(
+            target=self._run, args=(connection,), name="jupyter-agents-store", daemon=True
+        )
+        self._thread.start()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in a transaction; returns after the commit."""
+        return await asyncio.wrap_future(self.submit(work))
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Queue `work`; the future is done after the commit."""
+        done: Future[T] = Future()
+        self._jobs.put((work, done))
+        return done
+
+    def read(self, work: Work[T]) -> T:
+        """Run `work` on this thread's own connection; it sees what is committed."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+            self._readers.append(connection)
+        return work(connection)
+
+    def close(self) -> None:
+        """Write what is queued, then close. Idempotent."""
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            self._thread.join()
+        for connection in self._readers:
+            connection.close()
+        self._readers.clear()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+        mode = "DELETE" if file_system(self.path.parent) in NETWORK_FILE_SYSTEMS else "WAL"
+        connection.execute(f"PRAGMA journal_mode={mode}")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            connection.rollback()
+            raise UserError(
+                f"{self.path} was made by a newer jupyter-agents (schema {version}, this one knows "
+                f"{SCHEMA_VERSION}). Upgrade jupyter-agents, or set JUPYTER_AGENTS_DATA_DIR to another folder."
+            )
+        if version == 0:
+            for statement in SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.commit()
+
+    def _run(self, connection: sqlite3.Connection) -> None:
+        open_ = True
+        while open_:
+            jobs = [self._jobs.get()]
+            while len(jobs) < MOST_PER_COMMIT and not self._jobs.empty():
+                jobs.append(self._jobs.get_nowait())
+            open_ = None not in jobs
+            self._commit(connection, [job for job in jobs if job is not None])
+        connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, jobs: list[tuple[Work[Any], Future[Any]]]) -> None:
+        if not jobs:
+            return
+        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for work, done in jobs:
+                outcomes.append((done, *_attempt(connection, work)))
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            outcomes = [(done, None, error) for _, done in jobs]
+        for done, result, failure in outcomes:
+            if done.cancelled():
+                continue
+            if failure is None:
+                done.set_result(result)
+            else:
+                done.set_exception(failure)
+
+
+def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any, BaseException | None]:
+    connection.execute("SAVEPOINT job")
+    try:
+        result = work(connection)
+    except sqlite3.OperationalError:
+        raise
+    except Exception as error:
+        connection.execute("ROLLBACK TO job")
+        return None, error
+    finally:
+        if connection.in_transaction:
+            connection.execute("RELEASE job")
+    return result, None
+
+
+def file_system(folder: Path) -> str:
+    """The type of the file system that holds `folder`, or "" where it cannot be told."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text("utf-8").splitlines()
+    except OSError:
+        return ""
+    path = os.path.realpath(folder)
+    best, kind = "", ""
+    for line in mounts:
+        _, point, found, *_ = line.split(" ")
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, found
+    return kind

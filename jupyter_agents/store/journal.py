@@ -1,0 +1,135 @@
+"""The journal: append-only records of every session, durable before anyone is told.
+
+Source: docs/architecture.md, invariant 1; spec sections 0.5 and 4.1 (listing).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jupyter_agents.domain.events import Draft, Record
+from jupyter_agents.store.database import Database
+
+Doc = dict[str, Any]
+BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which events a list shows. types: any of these; bounds: on `processed_at`, as RFC 3339."""
+
+    types: tuple[str, ...] = ()
+    bounds: tuple[tuple[Literal[">", ">=", "<", "<="], str], ...] = ()
+
+
+class Journal:
+    """Appends and reads records. One writer per session is the caller's duty."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(
+        self,
+        session_id: str,
+        after: int,
+        drafts: Sequence[Draft],
+        also: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> list[Record]:
+        """Append `drafts` behind record number `after`; returns them once they are durable.
+
+        `also` runs in the same transaction (projections such as a session's status).
+        """
+        records = [Record(after + 1 + i, d.kind, d.event, d.private) for i, d in enumerate(drafts)]
+        rows = [_row(session_id, record) for record in records]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT INTO records VALUES (?,?,?,?,?,?,?,?)", rows)
+            if also is not None:
+                also(connection)
+
+        await self._database.write(work)
+        return records
+
+    def read(self, session_id: str, after: int = 0) -> Iterator[Record]:
+        """The records behind number `after`, oldest first."""
+        while True:
+            rows = self._database.read(
+                lambda c, a=after: c.execute(  # type: ignore[misc]
+                    "SELECT seq, kind, event, private FROM records "
+                    "WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+                    (session_id, a, BATCH),
+                ).fetchall()
+            )
+            for seq, kind, event, private in rows:
+                yield Record(seq, kind, json.loads(event), json.loads(private) if private else None)
+            if len(rows) < BATCH:
+                return
+            after = rows[-1][0]
+
+    def page(
+        self, session_id: str, filter: Filter, order: str, after: int | None, limit: int
+    ) -> list[tuple[int, str]]:
+        """Up to `limit` public events as ``(seq, json)`` from cursor `after` on, in `order`."""
+        where = ["session_id = ?", "kind = 'event'"]
+        parameters: list[Any] = [session_id]
+        if after is not None:
+            where.append("seq > ?" if order == "asc" else "seq < ?")
+            parameters.append(after)
+        if filter.types:
+            where.append(f"type IN ({','.join('?' * len(filter.types))})")
+            parameters += filter.types
+        for operator, moment in filter.bounds:
+            where.append(f"processed_at {operator} ?")
+            parameters.append(moment)
+        direction = "ASC" if order == "asc" else "DESC"
+        sql = f"SELECT seq, event FROM records WHERE {' AND '.join(where)} ORDER BY seq {direction} LIMIT ?"
+        return self._database.read(lambda c: c.execute(sql, (*parameters, limit)).fetchall())
+
+    def queued(self, session_id: str) -> list[str]:
+        """Client events that have not been processed yet, as JSON, oldest first."""
+        rows = self._database.read(
+            lambda c: c.execute(
+                "SELECT event FROM records AS q WHERE session_id = ? AND kind = 'queued' AND NOT EXISTS "
+                "(SELECT 1 FROM records AS e WHERE e.session_id = q.session_id AND e.kind = 'event' "
+                "AND e.seq > q.seq AND e.id = q.id) ORDER BY seq",
+                (session_id,),
+            ).fetchall()
+        )
+        return [event for (event,) in rows]
+
+    def last_seq(self, session_id: str) -> int:
+        """The number of the newest record, 0 where there is none."""
+        (seq,) = self._database.read(
+            lambda c: c.execute(
+                "SELECT COALESCE(MAX(seq), 0) FROM records WHERE session_id = ?", (session_id,)
+            ).fetchone()
+        )
+        return int(seq)
+
+
+def delete_records(connection: sqlite3.Connection, session_id: str) -> None:
+    """Remove a deleted session's records, inside a transaction."""
+    connection.execute("DELETE FROM records WHERE session_id = ?", (session_id,))
+
+
+def _row(session_id: str, record: Record) -> tuple[Any, ...]:
+    event = record.event
+    return (
+        session_id,
+        record.seq,
+        record.kind,
+        event["id"],
+        event["type"],
+        event.get("processed_at"),
+        dump(event),
+        None if record.private is None else dump(record.private),
+    )
+
+
+def dump(value: Doc) -> str:
+    """Compact JSON in ASCII, as stored and sent: safe in one SSE line and with lone surrogates."""
+    return json.dumps(value, separators=(",", ":"))
