@@ -1,31 +1,30 @@
 """A container image for tests that holds nothing: the host's own ``/usr``, in a real container.
 
 The image is empty directories, the usual symlinks, passwd and group (a few kB, imported in a
-moment); ``/usr`` and ``/etc/alternatives`` of the host are bound read-only. Nothing is downloaded.
+moment); ``/usr`` and ``/etc/alternatives`` of the host are bound read-only. Nothing is downloaded::
 
-    >>> provider = DockerProvider(image=import_host_image(client), mounts=HOST_MOUNTS)
+    provider = DockerProvider(image=import_host_image(client), mounts=HOST_MOUNTS)
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from pathlib import Path
 
-from docker import DockerClient  # type: ignore[import-untyped]
+from docker import DockerClient
+from docker.errors import ImageNotFound
 
 from jupyter_agents.sandbox.base import Mount
 
-HOST_IMAGE = "jupyter-agents/host-usr:test"
-HOST_MOUNTS = tuple(
-    Mount(Path(name), name) for name in ("/usr", "/etc/alternatives") if Path(name).is_dir()
-)
+HOST_REPOSITORY = "jupyter-agents/host-usr"
+HOST_MOUNTS = tuple(Mount(Path(name), name) for name in ("/usr", "/etc/alternatives") if Path(name).is_dir())
 
 _FOLDERS = (
     "usr",
     "sbin",
     "etc/alternatives",
-    "home/agent",
     "mnt/session",
     "opt",
     "proc",
@@ -41,10 +40,15 @@ _FILES = {
 
 
 def import_host_image(client: DockerClient) -> str:
-    """Import the image, or one with the same name again; returns its name."""
-    repository, _, tag = HOST_IMAGE.partition(":")
-    client.api.import_image_from_data(host_image_tar(), repository=repository, tag=tag)
-    return HOST_IMAGE
+    """Import the image, unless the engine has it; returns its name, which names its content."""
+    data = host_image_tar()
+    tag = hashlib.sha256(data).hexdigest()[:12]
+    name = f"{HOST_REPOSITORY}:{tag}"
+    try:
+        client.api.inspect_image(name)
+    except ImageNotFound:
+        client.api.import_image_from_data(data, repository=HOST_REPOSITORY, tag=tag)
+    return name
 
 
 def host_image_tar() -> bytes:

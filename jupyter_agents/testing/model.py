@@ -27,7 +27,10 @@ _ids = itertools.count(1)
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. chunk: characters per text delta; delay: seconds before each delta."""
+    """One answer. chunk: characters per text delta; delay: seconds before each delta.
+
+    A block's ``text`` may be an iterator of its deltas, made as they are sent.
+    """
 
     content: Sequence[Doc]
     stop_reason: str | None = None
@@ -234,7 +237,8 @@ def _empty(block: Doc) -> Doc:
 def _deltas(block: Doc, chunk: int) -> Iterator[Doc]:
     match block["type"]:
         case "text":
-            for part in _parts(block["text"], chunk):
+            text = block["text"]
+            for part in _parts(text, chunk) if isinstance(text, str) else text:
                 yield {"type": "text_delta", "text": part}
         case "thinking":
             yield {"type": "thinking_delta", "thinking": block["thinking"]}

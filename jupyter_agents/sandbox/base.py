@@ -1,0 +1,155 @@
+"""The contract between the runtime and whatever isolates an agent's tools.
+
+A *provider* (Docker, bubblewrap, Landlock) starts a *sandbox* for one session. A sandbox runs the
+toolhost, a small stdlib-only program that executes ``bash``, ``read``, ``write``, ``edit``, ``glob``
+and ``grep``; the host talks to it in JSON lines.
+
+Trust model. Everything that comes out of a sandbox is hostile: frames, file names, file contents,
+sizes. Nothing secret goes in. A sandbox has an empty network of its own; the only way out is the
+egress proxy on a unix socket that the host serves.
+
+Failures are of three kinds and never mixed:
+
+- the command failed: a `ToolResult` with ``is_error``;
+- a limit was hit: a `ToolResult` with ``is_error`` whose text names the limit; the sandbox goes on;
+- the provider failed: `SandboxUnavailable` is raised; the runtime ends the open call as an error
+  and starts a fresh sandbox for the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+GIB = 1024**3
+
+SANDBOX_TOOLS = ("bash", "read", "write", "edit", "glob", "grep")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one sandbox may use.
+
+    cpus: cores. memory, file_size, disk: bytes. pids: processes. open_files: descriptors per
+    process. call_seconds: the longest any one call may take, seconds.
+    """
+
+    cpus: float = 1.0
+    memory: int = GIB
+    pids: int = 256
+    open_files: int = 4096
+    file_size: int = GIB
+    disk: int = 5 * GIB
+    call_seconds: float = 600.0
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where a sandbox may go: nowhere (`None` in the spec), listed hosts, or every public host.
+
+    allowed_hosts: bare host names or ``*.example.com``; `None` means every public host.
+    Private, loopback, link-local and metadata addresses are refused in any case.
+    """
+
+    allowed_hosts: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A host file that the agent reads at `target` (absolute path inside), always read-only."""
+
+    source: Path
+    target: str
+
+
+@dataclass(frozen=True)
+class SandboxSpec:
+    """What a provider needs to start one sandbox.
+
+    workspace: host directory that is ``/workspace`` (read-write); its ``outputs/`` is also
+    ``/mnt/session/outputs``. uploads: host directory that is ``/mnt/session/uploads`` (read-only;
+    additions appear at once). mounts: files at exact paths. network: `None` is no network.
+    image: a container image, for providers that use one. uid: the user id inside when the server
+    runs as root. python: ``(sys.prefix, sys.base_prefix)`` of the notebook's environment, bound
+    read-only and put first on PATH by embedded providers. env: extra variables for the tools; never
+    secrets.
+    """
+
+    session_id: str
+    workspace: Path
+    uploads: Path
+    mounts: tuple[Mount, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    network: Network | None = None
+    image: str | None = None
+    uid: int = 65532
+    python: tuple[Path, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """What a tool call gives back: wire content blocks (text, image, document) and the verdict."""
+
+    content: list[dict[str, Any]]
+    is_error: bool = False
+
+    @classmethod
+    def text(cls, text: str, *, is_error: bool = False) -> ToolResult:
+        """One text block; an empty text becomes ``(no output)`` (spec section 8.7)."""
+        return cls([{"type": "text", "text": text or "(no output)"}], is_error)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether a provider works on this machine, found out by running the real thing.
+
+    reason: one sentence, why or why not. remedy: what a user can do about it, or "".
+    """
+
+    kind: str
+    ok: bool
+    reason: str
+    remedy: str = ""
+
+
+class Sandbox(Protocol):
+    """One running sandbox. Calls may overlap; `cancel` ends them all."""
+
+    kind: str
+    notes: tuple[str, ...]
+    """Sentences the user should know, such as "no network with Landlock"."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether a call can still be answered."""
+
+    async def call(self, name: str, input: Mapping[str, Any]) -> ToolResult:
+        """Run one of `SANDBOX_TOOLS`. Raises `SandboxUnavailable` when the sandbox is gone."""
+
+    async def cancel(self) -> None:
+        """Stop every running call and its whole process tree within 500 ms; the open `call`s
+        return an error result. Background jobs of earlier calls live on."""
+
+    async def add_file(self, mount: Mount) -> None:
+        """Make one more file readable while the sandbox runs."""
+
+    async def close(self) -> None:
+        """End everything inside. Idempotent; never raises."""
+
+
+class SandboxProvider(Protocol):
+    """Starts sandboxes of one kind."""
+
+    kind: str
+
+    async def probe(self) -> Probe:
+        """Run the real argument list once and say whether it works."""
+
+    async def start(self, spec: SandboxSpec) -> Sandbox:
+        """Start a sandbox. Raises `SandboxUnavailable` with what to do."""
+
+    async def close(self) -> None:
+        """End all sandboxes of this provider."""

@@ -1,0 +1,131 @@
+"""The blocking calls to a Docker engine, each told in plain words when it fails.
+
+Call these in a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from docker import DockerClient
+from docker.errors import (
+    APIError,
+    DockerException,
+    ImageNotFound,
+    NotFound,
+)
+from requests.exceptions import RequestException
+
+from ..errors import SandboxUnavailable
+from .attach import Endpoint
+from .container import LABEL_OWNER
+
+BUILD_IT = "Build it with `python -m jupyter_agents.sandbox.image` (or `make image`)."
+START_IT = (
+    "Start Docker (or Podman with its API socket), set DOCKER_HOST if its socket is not where it "
+    "usually is, and make sure that your user may use it."
+)
+
+_END_SECONDS = 3
+
+
+class Unusable(SandboxUnavailable):
+    """No container can be started. reason: why; remedy: what a user can do about it."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason} {remedy}")
+        self.reason = reason
+        self.remedy = remedy
+
+
+@contextlib.contextmanager
+def in_words() -> Iterator[None]:
+    """Turn the ``docker`` package's errors into `SandboxUnavailable`."""
+    try:
+        yield
+    except APIError as error:
+        said = str(error.explanation or error)[:500]
+        raise SandboxUnavailable(f"The Docker engine refused: {said}") from None
+    except (DockerException, RequestException):
+        raise Unusable("The Docker engine does not answer.", START_IT) from None
+
+
+def connect(factory: Callable[[], DockerClient]) -> tuple[DockerClient, bool]:
+    """A client, and whether the engine runs without root. Raises `Unusable`."""
+    try:
+        client = factory()
+        security = client.info().get("SecurityOptions") or []
+    except (DockerException, RequestException) as error:
+        denied = "Permission denied" in str(error)
+        reason = "this user may not use its socket" if denied else "nothing answers at its socket"
+        raise Unusable(f"No Docker engine: {reason}.", START_IT) from None
+    if not str(client.api.base_url).startswith(("http+docker://localhost", "http://")):
+        client.close()
+        raise Unusable(
+            "DOCKER_HOST names an engine on another machine, which cannot see the workspace.",
+            "Unset DOCKER_HOST, or point it at a unix socket of this machine.",
+        )
+    return client, any("rootless" in option for option in security)
+
+
+def endpoint(client: DockerClient) -> Endpoint:
+    """Where the engine of `client` listens."""
+    base_url = str(client.api.base_url)
+    path = getattr(client.api.get_adapter(base_url), "socket_path", None)
+    parts = urlsplit(base_url)
+    return str(path) if path else (parts.hostname or "localhost", parts.port or 2375)
+
+
+def create(client: DockerClient, request: dict[str, Any]) -> None:
+    """Create a container. Raises `SandboxUnavailable`."""
+    with in_words():
+        try:
+            client.api.create_container(**request)
+        except ImageNotFound:
+            raise Unusable(f"There is no image {request['image']}.", BUILD_IT) from None
+
+
+def start(client: DockerClient, name: str) -> int:
+    """Start a container; its main process's id on the host. Raises `SandboxUnavailable`."""
+    with in_words():
+        client.api.start(name)
+        return int(client.api.inspect_container(name)["State"]["Pid"])
+
+
+def remove(client: DockerClient, name: str) -> None:
+    """Kill and remove a container, if it is there and the engine is. Never raises."""
+    with contextlib.suppress(DockerException, RequestException):
+        client.api.remove_container(name, force=True, v=True)
+
+
+def why_ended(client: DockerClient, name: str, memory: str, stderr: str) -> str:
+    """One sentence on why the main process of `name` is gone.
+
+    memory: the container's limit in words. stderr: the last line it wrote there.
+    """
+    try:
+        client.api.wait(name, timeout=_END_SECONDS)
+        state = client.api.inspect_container(name)["State"]
+    except NotFound:
+        return "The sandbox's container was removed."
+    except (DockerException, RequestException):
+        return "The sandbox ended, and the Docker engine does not say why."
+    if state.get("OOMKilled"):
+        return f"The sandbox ran out of memory ({memory}) and ended."
+    said = stderr or str(state.get("Error") or "") or f"exit code {state.get('ExitCode')}"
+    return f"The sandbox ended: {said}."
+
+
+def reap(client: DockerClient, owner: str, alive: Callable[[str], bool]) -> int:
+    """Remove the labelled containers whose owner, not `owner`, is not `alive`; how many."""
+    removed = 0
+    with in_words():
+        for container in client.api.containers(all=True, filters={"label": LABEL_OWNER}):
+            label = container["Labels"][LABEL_OWNER]
+            if label != owner and not alive(label):
+                remove(client, container["Id"])
+                removed += 1
+    return removed

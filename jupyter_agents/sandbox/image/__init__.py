@@ -1,0 +1,1 @@
+"""The default container image: its Dockerfile, its packages, and `python -m` to build it."""

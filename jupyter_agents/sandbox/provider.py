@@ -1,0 +1,122 @@
+"""What bubblewrap and Landlock share as providers: probing, starting, adding files, closing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from ..errors import SandboxUnavailable
+from . import embedded
+from .base import Limits, Mount, Probe, SandboxSpec
+from .channel import ProcessChannel
+from .guard import Guard
+from .options import UPLOADS, WORKSPACE, Root
+from .tools import ToolhostSandbox
+
+PROBE = "echo works"
+
+
+class EmbeddedProvider(ABC):
+    """Starts sandboxes as child processes of this server.
+
+    cgroups: whether to use control groups where this server may make them.
+    """
+
+    kind: ClassVar[str]
+    remedy: ClassVar[str]
+    keepers: ClassVar[int]
+    """How many processes, from the top, are the sandbox itself."""
+
+    def __init__(self, *, cgroups: bool = True) -> None:
+        self._cgroups = cgroups
+        self._running: set[ToolhostSandbox] = set()
+
+    @abstractmethod
+    async def _check(self) -> None:
+        """Raises `SandboxUnavailable` when this machine cannot do it at all."""
+
+    @abstractmethod
+    async def _launch(
+        self, spec: SandboxSpec, guard: Guard, parts: contextlib.AsyncExitStack
+    ) -> tuple[ProcessChannel, tuple[str, ...]]:
+        """Start the toolhost: its channel, and notes. What must be undone goes to `parts`."""
+
+    @abstractmethod
+    def _inside(self, spec: SandboxSpec, source: Path) -> str | None:
+        """Where the running sandbox finds a host file that is mounted nowhere; None: it cannot."""
+
+    async def probe(self) -> Probe:
+        """Start a sandbox with the real arguments, run one command in it, end it."""
+        try:
+            async with _probe_sandbox(self) as sandbox:
+                result = await sandbox.call("bash", {"command": PROBE})
+        except SandboxUnavailable as e:
+            return Probe(self.kind, False, str(e), self.remedy)
+        if result.is_error or result.content[0].get("text") != "works\n":
+            return Probe(self.kind, False, "It starts, but bash does not run in it.", self.remedy)
+        return Probe(self.kind, True, f"{self.kind} sandboxes work on this machine.")
+
+    async def start(self, spec: SandboxSpec) -> ToolhostSandbox:
+        await self._check()
+        await asyncio.to_thread(embedded.prepare, spec)
+        guard = Guard(spec, cgroups=self._cgroups)
+        parts = contextlib.AsyncExitStack()
+        parts.push_async_callback(guard.close)
+        try:
+            channel, notes = await self._launch(spec, guard, parts)
+        except BaseException:
+            await parts.aclose()
+            raise
+        sandbox = ToolhostSandbox(
+            channel,
+            kind=self.kind,
+            notes=(*notes, *guard.notes),
+            limits=spec.limits,
+            limit_hit=guard.limit_hit,
+            on_close=parts.aclose,
+        )
+        sandbox.takes_files(partial(self._add_file, spec, sandbox))
+        self._running.add(sandbox)
+        parts.callback(self._running.discard, sandbox)
+        await sandbox.start()
+        guard.watch(channel.pid, sandbox, self.keepers)
+        return sandbox
+
+    async def close(self) -> None:
+        """End all sandboxes of this provider."""
+        await asyncio.gather(*(sandbox.close() for sandbox in list(self._running)))
+
+    async def _add_file(self, spec: SandboxSpec, sandbox: ToolhostSandbox, mount: Mount) -> None:
+        target = embedded.mount_target(mount)
+        try:
+            if target.startswith(f"{WORKSPACE}/"):
+                await asyncio.to_thread(embedded.place_read_only, mount, spec)
+            elif target.startswith(f"{UPLOADS}/"):
+                await asyncio.to_thread(embedded.place_upload, mount, spec)
+            else:
+                inside = self._inside(spec, mount.source)
+                if inside is None:
+                    raise SandboxUnavailable(f"{target} is there when the sandbox starts again.")
+                await sandbox.add_root(Root(target, inside))
+        except OSError as e:
+            raise SandboxUnavailable(f"{target} could not be added: {e.strerror}.") from e
+
+
+@contextlib.asynccontextmanager
+async def _probe_sandbox(provider: EmbeddedProvider) -> AsyncIterator[ToolhostSandbox]:
+    with tempfile.TemporaryDirectory(prefix="jupyter-agents-") as directory:
+        os.chmod(directory, 0o711)
+        folders = Path(directory, "workspace"), Path(directory, "uploads")
+        spec = SandboxSpec("probe", *folders, limits=Limits(call_seconds=10))
+        sandbox = await provider.start(spec)
+        try:
+            yield sandbox
+        finally:
+            await sandbox.close()
