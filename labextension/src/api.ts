@@ -1,0 +1,150 @@
+/** The server's API as the page uses it, through JupyterLab's own connection: base URL, token and XSRF are its business. */
+
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type { IEvent } from './fold';
+import type { IProducedFile } from './model';
+import { frames } from './sse';
+import { bag, list, numberOrNull, text, textOrNull } from './wire';
+
+const PAGE_SIZE = '1000';
+const MAX_PAGES = 50;
+const PREVIEWS = '?event_deltas[]=agent.message&event_deltas[]=agent.thinking';
+
+/** The server sends a comment every 15 s; a stream that is silent for longer than this is dead. */
+export const SILENCE = 50_000;
+
+/** The server answered, but not with what was asked for. */
+export class AnswerError extends Error {
+  constructor(
+    readonly status: number,
+    message: string
+  ) {
+    super(message);
+  }
+}
+
+export class Api {
+  constructor(
+    private readonly _settings: ServerConnection.ISettings = ServerConnection.makeSettings()
+  ) {}
+
+  /**
+   * A turn's events so far, oldest first, from its first event on; empty where the session does not have that event.
+   * Lists backwards, so that a long session costs no more than its last turn.
+   */
+  async history(sessionId: string, firstEventId: string, signal: AbortSignal): Promise<IEvent[]> {
+    const events: IEvent[] = [];
+    let page = '';
+    for (let pages = 0; pages < MAX_PAGES; pages++) {
+      const query = { order: 'desc', limit: PAGE_SIZE, ...(page && { page }) };
+      const path = `v1/sessions/${sessionId}/events`;
+      const search = URLExt.objectToQueryString(query);
+      const body = bag(await this._json(path, search, signal));
+      for (const event of list(body.data).map(bag)) {
+        events.push(event);
+        if (event.id === firstEventId) {
+          return events.reverse();
+        }
+      }
+      page = text(body.next_page);
+      if (!page) {
+        break;
+      }
+    }
+    return [];
+  }
+
+  /** The session's events from now on. Resolved means subscribed: what happens next is not missed. */
+  async follow(sessionId: string, signal: AbortSignal): Promise<AsyncIterable<IEvent>> {
+    const watch = new AbortController();
+    const response = await this._get(
+      `v1/sessions/${sessionId}/events/stream`,
+      PREVIEWS,
+      AbortSignal.any([signal, watch.signal]),
+      'text/event-stream'
+    );
+    return streamed(response, watch);
+  }
+
+  /** The files that a session's turns changed since an event, as JupyterLab can open them. */
+  async files(
+    sessionId: string,
+    firstEventId: string,
+    signal: AbortSignal
+  ): Promise<IProducedFile[]> {
+    const root = `local/sessions/${sessionId}`;
+    const [changes, sandbox] = await Promise.all([
+      this._json(`${root}/changes`, `?after=${firstEventId}`, signal),
+      this._json(`${root}/sandbox`, '', signal)
+    ]);
+    const folder = textOrNull(bag(sandbox).path);
+    const files = new Map<string, IProducedFile>();
+    for (const change of list(bag(changes).data).map(bag)) {
+      const path = text(change.path);
+      files.delete(path);
+      if (path && change.kind !== 'deleted') {
+        files.set(path, {
+          path,
+          size: numberOrNull(change.size),
+          file_id: null,
+          url: folder === null ? null : `${folder}/${path}`
+        });
+      }
+    }
+    return [...files.values()];
+  }
+
+  private async _json(path: string, search: string, signal: AbortSignal): Promise<unknown> {
+    const response = await this._get(path, search, signal, 'application/json');
+    return response.json();
+  }
+
+  private async _get(
+    path: string,
+    search: string,
+    signal: AbortSignal,
+    type: string
+  ): Promise<Response> {
+    const { baseUrl } = this._settings;
+    const url = URLExt.join(baseUrl, 'jupyter-agents', path) + search;
+    // `no-store`, the default of these settings, would add an argument that the API does not know.
+    const init = { cache: 'no-cache', headers: { Accept: type }, signal } as const;
+    const response = await ServerConnection.makeRequest(url, init, this._settings);
+    const given = response.headers.get('Content-Type') ?? '';
+    if (!response.ok || !given.startsWith(type)) {
+      await response.body?.cancel();
+      throw new AnswerError(
+        response.ok ? 404 : response.status,
+        `The server answered ${response.status} with ${given || 'nothing'}.`
+      );
+    }
+    return response;
+  }
+}
+
+async function* streamed(response: Response, watch: AbortController): AsyncGenerator<IEvent> {
+  let timer = 0;
+  const alive = (): void => {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(() => watch.abort(), SILENCE);
+  };
+  if (!response.body) {
+    return;
+  }
+  alive();
+  try {
+    for await (const frame of frames(response.body, alive)) {
+      if (frame.event === 'error') {
+        throw new Error('The server ended the event stream with an error.');
+      }
+      if (frame.event !== 'ping') {
+        yield bag(JSON.parse(frame.data));
+      }
+    }
+  } finally {
+    window.clearTimeout(timer);
+    watch.abort();
+  }
+}
