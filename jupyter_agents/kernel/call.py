@@ -1,0 +1,89 @@
+"""One ``%%agent`` call: open the session, send, follow in the cell, keep the recording."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jupyter_agents.kernel.display import RunDisplay, publisher
+from jupyter_agents.kernel.foreground import Foreground
+from jupyter_agents.kernel.notebook import Notebook
+from jupyter_agents.kernel.problems import AgentError
+from jupyter_agents.kernel.run import Run
+from jupyter_agents.kernel.session import AgentSession
+from jupyter_agents.kernel.turns import WAYS_ON
+
+Keep = Callable[[Run], None]
+
+
+def call(
+    notebook: Notebook,
+    options: Namespace,
+    prompt: str,
+    *,
+    on_ask: str,
+    say: Callable[[str], None],
+    keep: Keep,
+) -> Run:
+    """Send `prompt` and show the turn.
+
+    Parameters
+    ----------
+    on_ask:
+        What to do where a call waits, unless `options` says so.
+    say:
+        Prints one line above the output.
+    keep:
+        Given the run as soon as it exists, so that a failing call leaves it too.
+    """
+    if not prompt.strip():
+        raise AgentError("The cell has no message: write it below the %%agent line.")
+    connection = notebook.connect()
+    session = notebook.worker.run(open_session(notebook, connection, options))
+    for note in notebook.notes:
+        say(note)
+    run = Run(session)
+    keep(run)
+    show(notebook, run, session.turn(prompt), options.on_ask or on_ask, options.record)
+    if run.status == "waiting":
+        say(f"{session.name} waits for your answer: {WAYS_ON}")
+    return run
+
+
+def show(
+    notebook: Notebook,
+    run: Run,
+    events: Any,
+    on_ask: str,
+    record: str | None = None,
+    settled: frozenset[str] = frozenset(),
+) -> None:
+    """Follow `events` in the cell; the recording is written however the turn ends."""
+    foreground = Foreground(notebook.worker, run, RunDisplay(run, publisher()))
+    try:
+        foreground.follow(events, on_ask, settled)
+    finally:
+        notebook.worker.run(notebook.recordings.after(run.session, record))
+
+
+async def open_session(notebook: Notebook, connection: Any, options: Namespace) -> AgentSession:
+    session, is_new = await notebook.open(connection, options)
+    await notebook.recordings.before(session, is_new, options.replay)
+    return session
+
+
+def expand(body: str, names: Mapping[str, Any]) -> str:
+    """`body` with ``{{ expression }}`` replaced by its value in the notebook."""
+
+    def value(match: re.Match[str]) -> str:
+        expression = match.group(1).strip()
+        try:
+            return str(eval(expression, dict(names)))
+        except Exception as error:
+            raise AgentError(
+                f"{{{{ {expression} }}}} cannot be expanded: {type(error).__name__}: {error}"
+            ) from None
+
+    return re.sub(r"\{\{(.+?)\}\}", value, body)

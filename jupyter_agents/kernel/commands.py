@@ -1,0 +1,208 @@
+"""The subcommands of ``%agent``. Each takes the notebook's state and the words after its name."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_agents.kernel import agents, status
+from jupyter_agents.kernel.call import show
+from jupyter_agents.kernel.conduct import answer
+from jupyter_agents.kernel.notebook import Notebook
+from jupyter_agents.kernel.options import define_parser
+from jupyter_agents.kernel.problems import AgentError
+from jupyter_agents.kernel.run import Run
+from jupyter_agents.kernel.session import AgentSession
+from jupyter_agents.kernel.turns import last_turn
+
+HELP = """\
+%%agent [NAME] [options]      send the cell's text to an agent; %%agent? has the options
+%agent                        the state, and what to do about what is missing
+%agent define NAME [options]  create or update an agent:
+                              --model --system --tools --max-turns --description,
+                              and --expand for {{ name }}
+%agent login                  give the server a model key; it is asked for, never written
+%agent sessions               the sessions of this server, newest first
+%agent attach ID              show the last turn of a session, and go on with it
+%agent approve | deny REASON  answer the calls that wait in the latest session
+%agent interrupt              stop the latest session's turn
+%agent archive ID | delete ID end a session; delete its files too
+%agent record DIR             keep a run file of every session in DIR
+%agent replay DIR             answer new sessions from the run files in DIR
+%agent off                    neither record nor replay"""
+
+
+class Commands:
+    """What `%agent` can do.
+
+    say: prints a line. interactive: whether someone can answer questions.
+    """
+
+    def __init__(
+        self, notebook: Notebook, say: Callable[[str], None], interactive: Callable[[], bool]
+    ) -> None:
+        self._notebook = notebook
+        self._say = say
+        self._interactive = interactive
+
+    def state(self) -> status.State:
+        """``%agent``"""
+        connection = self._notebook.connect()
+        found = self._notebook.worker.run(connection.get("status"))
+        return status.state(
+            found, connection.base_url, connection.address.origin, len(self._notebook.sessions)
+        )
+
+    def define(self, line: str) -> None:
+        """``%agent define NAME ...``"""
+        given = define_parser().parse(line)
+        agents.toolset(given.tools)
+        definition = agents.Definition(**vars(given))
+        connection = self._notebook.connect()
+        agent, change = self._notebook.worker.run(self._notebook.define(connection, definition))
+        self._say(f"{agent.name}: version {agent.version}, {change} ({agent.model.id}, {agent.id})")
+
+    def login(self, line: str) -> None:
+        """``%agent login``: the key goes to the server and nowhere else."""
+        if line:
+            raise AgentError(
+                "Do not write the key into the notebook: run %agent login alone, it asks for it. "
+                "The key in this cell is now in your history; revoke it if it is a real one."
+            )
+        if not self._interactive():
+            raise AgentError("Nobody can type a key here. Set ANTHROPIC_API_KEY before the server starts.")
+        key = getpass.getpass("API key: ").strip()
+        if not key:
+            raise AgentError("No key was given; nothing changed.")
+        connection = self._notebook.connect()
+        model = self._notebook.worker.run(connection.post("credentials", {"api_key": key}))
+        state = "ready" if model["ready"] else f"not ready: {model['problem']}"
+        self._say(f"The server keeps the key. The model endpoint {model['base_url']} is {state}.")
+
+    def record(self, line: str) -> None:
+        """``%agent record DIR``"""
+        if line == "off":
+            return self.off("")
+        self._notebook.recordings.record(self._one(line, "record DIR"))
+        self._say(f"Each session is recorded to {self._notebook.recordings.record_to}.")
+
+    def replay(self, line: str) -> None:
+        """``%agent replay DIR``"""
+        if line == "off":
+            return self.off("")
+        self._notebook.recordings.replay(self._one(line, "replay DIR"))
+        self._notebook.sessions.clear()
+        self._say(f"New sessions are answered from {self._notebook.recordings.replay_from}.")
+
+    def off(self, line: str) -> None:
+        """``%agent off``"""
+        if self._notebook.recordings.replay_from is not None:
+            self._notebook.sessions.clear()
+        self._notebook.recordings.off()
+        self._say("Recording and replay are off.")
+
+    def sessions(self, line: str) -> None:
+        """``%agent sessions``"""
+        found = self._notebook.worker.run(self._list(20))
+        own = {session.id for session in self._notebook.sessions.values()}
+        if not found:
+            self._say("There are no sessions yet.")
+        for session in found:
+            mark = "*" if session.id in own else " "
+            made = session.created_at.astimezone().strftime("%Y-%m-%d %H:%M")
+            self._say(f"{mark} {session.id}  {session.status:<12} {made}  {session.agent.name}")
+
+    def attach(self, line: str) -> Run:
+        """``%agent attach ID``: show the last turn, and go on with that session."""
+        session = self._notebook.worker.run(self._find(self._one(line, "attach ID")))
+        self._notebook.remember(session)
+        return self._rejoin(session)
+
+    def approve(self, line: str) -> Run:
+        """``%agent approve``: let the waiting calls run."""
+        return self._answer(True, "")
+
+    def deny(self, line: str) -> Run:
+        """``%agent deny REASON``: the waiting calls do not run; the agent is told why."""
+        return self._answer(False, line or "The user said no.")
+
+    def interrupt(self, line: str) -> None:
+        """``%agent interrupt``: stop the latest session's turn."""
+        session = self._latest()
+        self._notebook.worker.run(session.interrupt())
+        self._say(f"The turn of {session.id} is being stopped.")
+
+    def archive(self, line: str) -> None:
+        """``%agent archive ID``"""
+        id = self._one(line, "archive ID")
+        sessions = self._notebook.connect().sdk.beta.sessions
+        self._notebook.worker.run(_awaited(sessions.archive(id)))
+        self._forget(id)
+        self._say(f"{id} is archived.")
+
+    def delete(self, line: str) -> None:
+        """``%agent delete ID``"""
+        id = self._one(line, "delete ID")
+        sessions = self._notebook.connect().sdk.beta.sessions
+        self._notebook.worker.run(_awaited(sessions.delete(id)))
+        self._forget(id)
+        self._say(f"{id} is deleted.")
+
+    def help(self, line: str) -> None:
+        """``%agent help``"""
+        self._say(HELP)
+
+    def _answer(self, allow: bool, reason: str) -> Run:
+        session = self._latest()
+        past = self._notebook.worker.run(session.history())
+        _, turn = last_turn(past)
+        if turn is None or not turn.waiting:
+            raise AgentError(f"No call of {session.name} waits for an answer.")
+        for tool in turn.waiting:
+            kind = next(event.type for event in past if event.id == tool.id)
+            self._notebook.worker.run(answer(session, tool, kind, allow, reason))
+        return self._rejoin(session, frozenset(event.id for event in past))
+
+    def _rejoin(self, session: AgentSession, past: frozenset[str] = frozenset()) -> Run:
+        """Draw the last turn of `session` in this cell, and follow it."""
+        session.turns, turn = last_turn(self._notebook.worker.run(session.history()))
+        if turn is None or turn.first_event_id is None:
+            raise AgentError(f"The session {session.id} has had no turn yet.")
+        run = Run(session)
+        run.turn = session.turns
+        run.begin(turn.first_event_id)
+        show(self._notebook, run, session.follow(), self._on_ask(), settled=past)
+        return run
+
+    def _on_ask(self) -> str:
+        return "return" if self._interactive() else "deny"
+
+    async def _find(self, id: str) -> AgentSession:
+        connection = self._notebook.connect()
+        return AgentSession(connection, await connection.sdk.beta.sessions.retrieve(id))
+
+    async def _list(self, limit: int) -> list[Any]:
+        sessions = self._notebook.connect().sdk.beta.sessions
+        return list((await sessions.list(limit=limit)).data)
+
+    def _latest(self) -> AgentSession:
+        if self._notebook.latest is None:
+            raise AgentError("This notebook has no session yet; %agent sessions lists the others.")
+        return self._notebook.latest
+
+    def _forget(self, id: str) -> None:
+        known = self._notebook.sessions
+        for key in [key for key, session in known.items() if session.id == id]:
+            del known[key]
+
+    @staticmethod
+    def _one(line: str, usage: str) -> str:
+        words = line.split()
+        if len(words) != 1:
+            raise AgentError(f"Usage: %agent {usage}")
+        return words[0]
+
+
+async def _awaited(work: Any) -> Any:
+    return await work

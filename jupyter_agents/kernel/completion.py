@@ -1,0 +1,42 @@
+"""Tab completion after ``%agent`` and ``%%agent``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jupyter_agents.kernel import options
+from jupyter_agents.kernel.conduct import ON_ASK
+from jupyter_agents.kernel.notebook import Notebook
+
+PATHS = ("--file", "--record", "--replay")
+
+
+def complete(notebook: Notebook, line: str) -> list[str]:
+    """What the last word of `line` may become; nothing here asks the server."""
+    words = line.split(" ")
+    word, previous = words[-1], words[-2] if len(words) > 1 else ""
+    cell = line.lstrip().startswith("%%")
+    if previous in PATHS or (not cell and previous in ("record", "replay")):
+        return _paths(word)
+    if previous == "--session" or previous in ("attach", "archive", "delete"):
+        candidates = [session.id for session in notebook.sessions.values()]
+    elif previous == "--on-ask":
+        candidates = list(ON_ASK)
+    elif word.startswith("-"):
+        parser = options.call_parser() if cell else options.define_parser()
+        candidates = [option for option in parser.options if option.startswith("--")]
+    elif previous in ("%%agent", "define"):
+        candidates = notebook.names
+    elif previous == "%agent":
+        candidates = list(options.SUBCOMMANDS)
+    else:
+        candidates = []
+    return sorted(name for name in candidates if name.startswith(word))
+
+
+def _paths(prefix: str) -> list[str]:
+    path = Path(prefix).expanduser()
+    folder = path if prefix.endswith("/") else path.parent
+    names = [entry for entry in folder.glob("*") if not entry.name.startswith(".")]
+    found = [f"{entry}/" if entry.is_dir() else str(entry) for entry in names]
+    return sorted(name for name in found if name.startswith(str(path) if prefix else ""))

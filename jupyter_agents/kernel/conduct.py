@@ -1,0 +1,130 @@
+"""Follow one turn to its end, or to where someone must answer.
+
+`--on-ask` says what happens where a call waits: ``return`` ends the cell, ``deny`` answers no
+(where there is no one to ask, so that papermill and nbclient never hang), ``fail`` ends it as an
+error, ``wait`` goes on following, ``allow`` answers yes.
+
+Source: docs/decisions.md "Magics", spec 5.2 and 5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from jupyter_agents.kernel.run import Run, RunFile
+from jupyter_agents.kernel.session import AgentSession, text
+from jupyter_agents.kernel.steps import Tool
+
+ON_ASK = ("wait", "return", "deny", "allow", "fail")
+NOBODY = "Nobody is there to approve: this notebook runs without input."
+NO_KERNEL_TOOL = "This notebook does not offer that tool."
+
+
+async def conduct(
+    run: Run,
+    events: Any,
+    on_ask: str,
+    changed: Callable[[], None],
+    settled: frozenset[str] = frozenset(),
+) -> None:
+    """Take `events` into `run` until the turn is over or must wait.
+
+    Parameters
+    ----------
+    events:
+        An async generator of the SDK's events: `AgentSession.turn`, whose first one names the turn,
+        or `AgentSession.follow` where the run knows its turn.
+    on_ask:
+        One of `ON_ASK`.
+    changed:
+        Called after each event, on the worker's thread.
+    settled:
+        Ids of events whose question was answered already.
+    """
+    async with aclosing(events) as following:
+        await _consume(run, following, on_ask, changed, settled)
+    await finish(run)
+    changed()
+
+
+async def finish(run: Run) -> None:
+    """What is not in the events: files, sandbox, cost."""
+    session = run.session
+    session.settled = run.transcript.over
+    connection = session.connection
+    run.sandbox = await connection.get(f"sessions/{session.id}/sandbox")
+    changes = await connection.get(f"sessions/{session.id}/changes?after={run.transcript.first_event_id}")
+    made = [change for change in changes["data"] if change["path"] not in session.files]
+    run.files = _files(made, run.sandbox, connection.is_local)
+    before = list_cost(session.resource)
+    after = list_cost(await session.refresh())
+    run.cost = None if after is None else round(after - (before or 0.0), 6)
+
+
+def list_cost(session: Any) -> float | None:
+    """The session's list cost so far, US dollars."""
+    cost = getattr(session.usage, "list_cost", None)
+    return None if cost is None else int(cost.amount) / 100
+
+
+async def _consume(
+    run: Run,
+    events: AsyncIterator[Any],
+    on_ask: str,
+    changed: Callable[[], None],
+    settled: frozenset[str],
+) -> None:
+    answered: set[str] = set()
+    async for event in events:
+        if run.transcript.first_event_id is None:
+            run.begin(event.id)
+            continue
+        run.add(event)
+        changed()
+        if run.transcript.over:
+            return
+        if run.status != "waiting" or event.type != "session.status_idle" or event.id in settled:
+            continue
+        if on_ask in ("return", "fail"):
+            return
+        if on_ask in ("deny", "allow"):
+            for tool in run.transcript.waiting:
+                if tool.id not in answered:
+                    answered.add(tool.id)
+                    await answer(run.session, tool, _event_type(run, tool), on_ask == "allow")
+
+
+async def answer(session: AgentSession, tool: Tool, kind: str, allow: bool, reason: str = NOBODY) -> None:
+    """Answer a waiting call: yes, or no with `reason`; a custom tool can only be refused here."""
+    if kind == "agent.custom_tool_use":
+        await session.send(
+            {
+                "type": "user.custom_tool_result",
+                "custom_tool_use_id": tool.id,
+                "is_error": True,
+                "content": [text(NO_KERNEL_TOOL)],
+            }
+        )
+        return
+    verdict = {"result": "allow"} if allow else {"result": "deny", "deny_message": reason}
+    await session.send({"type": "user.tool_confirmation", "tool_use_id": tool.id, **verdict})
+
+
+def _event_type(run: Run, tool: Tool) -> str:
+    """The type of the event that made the call."""
+    return next((event.type for event in run.events if event.id == tool.id), "agent.tool_use")
+
+
+def _files(changes: list[dict[str, Any]], sandbox: Any, local: bool) -> list[RunFile]:
+    """The last change of each file that is still there."""
+    latest = {str(change["path"]): change for change in changes}
+    workspace = Path(sandbox["workspace"]) if local and sandbox.get("workspace") else None
+    base = sandbox.get("path")
+    return [
+        RunFile(change, workspace, f"{base}/{path}" if base else None)
+        for path, change in sorted(latest.items())
+        if change["kind"] != "deleted"
+    ]

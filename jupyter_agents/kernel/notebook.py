@@ -1,0 +1,204 @@
+"""What this kernel knows: its server, the agents it defined, the sessions it goes on with.
+
+The map (agent, version, environment) -> session lives here only. A restarted kernel, or a new
+version of an agent, starts a new session; where someone reads it, `notes` says so in one line.
+
+Source: docs/decisions.md "Magics".
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_agents.kernel import agents, files, session, turns
+from jupyter_agents.kernel.client import Connection, connect, missing_extension
+from jupyter_agents.kernel.problems import HOW_TO_LOGIN, AgentError
+from jupyter_agents.kernel.recordings import Recordings
+from jupyter_agents.kernel.session import AgentSession
+from jupyter_agents.kernel.worker import Worker
+
+NOTEBOOK = "jupyter-agents/notebook"
+SESSION_ID = "sesn_"
+LONGEST_VALUE = 512
+
+Key = tuple[str, int, str]
+
+
+_current: Notebook | None = None
+
+
+def current() -> Notebook:
+    """The state of this process; the magics and the Python functions share it."""
+    global _current
+    _current = _current or Notebook()
+    return _current
+
+
+class Notebook:
+    """The state behind the magics. The async methods are for the worker's loop."""
+
+    def __init__(self) -> None:
+        self.worker = Worker()
+        self.recordings = Recordings()
+        self.sessions: dict[Key, AgentSession] = {}
+        self.latest: AgentSession | None = None
+        self.pins: dict[str, int] = {}
+        self.names: list[str] = []
+        self.path: str | None = None
+        self.interactive = False
+        self.notes: list[str] = []
+        self._connection: Connection | None = None
+        self._ready = False
+
+    def connect(self) -> Connection:
+        """The connection to this kernel's server; a dead embedded server is replaced."""
+        known = self._connection
+        if known is None or (known.server is not None and not known.server.alive):
+            fresh = connect()
+            self.worker.run(self._check(fresh))
+            self._connection, self._ready = fresh, False
+            self.sessions.clear()
+        assert self._connection is not None
+        return self._connection
+
+    def use(self, connection: Connection) -> None:
+        """Talk to this server from now on."""
+        self.worker.run(self._check(connection))
+        self._connection, self._ready = connection, False
+        self.sessions.clear()
+
+    async def _check(self, connection: Connection) -> None:
+        import anthropic
+
+        try:
+            await connection.get("status")
+        except anthropic.NotFoundError:
+            raise missing_extension(connection) from None
+
+    async def define(self, connection: Connection, definition: agents.Definition) -> tuple[Any, str]:
+        """Create or update an agent, and pin the version for this kernel."""
+        agent, change = await agents.define(connection, definition)
+        self.pins[agent.name] = agent.version
+        self.names = sorted({*self.names, agent.name})
+        return agent, change
+
+    async def open(self, connection: Connection, options: Namespace) -> tuple[AgentSession, bool]:
+        """The session that a call with `options` goes to, and whether it is a new one."""
+        self.notes = []
+        paths = files.check(options.file)
+        if options.session:
+            found, is_new = await self._attach(connection, options), False
+        else:
+            found, is_new = await self._own(connection, options, paths)
+        if not is_new:
+            files.need_unchanged(found, paths)
+            await self._adjust(found, options)
+        self.latest = found
+        return found, is_new
+
+    async def _attach(self, connection: Connection, options: Namespace) -> AgentSession:
+        if not options.session.startswith(SESSION_ID):
+            raise AgentError(f"{options.session!r} is not a session's id; %agent sessions lists them.")
+        resource = await connection.sdk.beta.sessions.retrieve(options.session)
+        if options.name and options.name != resource.agent.name:
+            raise AgentError(
+                f"The session {resource.id} is of the agent {resource.agent.name!r}, not of {options.name!r}."
+            )
+        known = {found.id: found for found in self.sessions.values()}
+        found = known.get(resource.id) or AgentSession(connection, resource)
+        await turns.ready(found)
+        self.remember(found)
+        return found
+
+    def remember(self, found: AgentSession) -> None:
+        """Go on with this session where its agent, version and environment are asked for."""
+        resource = found.resource
+        self.sessions[(resource.agent.id, resource.agent.version, resource.environment_id)] = found
+        self.pins[resource.agent.name] = resource.agent.version
+        self.latest = found
+
+    async def _own(
+        self, connection: Connection, options: Namespace, paths: Sequence[Path]
+    ) -> tuple[AgentSession, bool]:
+        name = options.name or agents.DEFAULT_AGENT
+        agent = await agents.need_agent(connection, name, self.pins.get(name))
+        environment = await agents.need_environment(connection, options.env or agents.DEFAULT_ENVIRONMENT)
+        key = (agent.id, agent.version, environment.id)
+        known = None if options.new else self.sessions.get(key)
+        if known is not None:
+            await turns.ready(known)
+            return known, False
+        if not options.replay and self.recordings.replay_from is None:
+            await self.need_model(connection)
+        if self.interactive and not options.new:
+            await self._note_earlier(connection, agent)
+        made = await session.create(
+            connection,
+            agent_id=agent.id,
+            agent_version=agent.version,
+            environment_id=environment.id,
+            metadata=self._metadata(options.max_turns, agent),
+            resources=await files.upload(connection, paths),
+            budget_cents=options.budget,
+            python=(sys.prefix, sys.base_prefix),
+        )
+        made.files = files.stamp(paths)
+        self.sessions[key] = made
+        return made, True
+
+    async def need_model(self, connection: Connection) -> None:
+        """Raises `AgentError` where the server has no model to ask."""
+        if self._ready:
+            return
+        status = await connection.get("status")
+        self._ready = bool(status["model"]["ready"] or status.get("replay"))
+        if not self._ready:
+            problem = status["model"].get("problem") or "No model is set up yet."
+            raise AgentError(f"{problem.rstrip('.')}. {HOW_TO_LOGIN}")
+
+    async def _note_earlier(self, connection: Connection, agent: Any) -> None:
+        """Say so where this notebook already has a session of the agent."""
+        older = [key for key in self.sessions if key[0] == agent.id and key[1] != agent.version]
+        if older:
+            self.notes.append(f"{agent.name} is now version {agent.version}: a new session begins.")
+            return
+        async for found in connection.sdk.beta.sessions.list(agent_id=agent.id, limit=20):
+            if found.metadata.get(NOTEBOOK) == self.location and found.archived_at is None:
+                self.notes.append(
+                    f"A new session of {agent.name} begins. "
+                    f"To go on with the earlier one: %%agent --session {found.id}"
+                )
+            return
+
+    async def _adjust(self, found: AgentSession, options: Namespace) -> None:
+        """Options that change a session that is there already."""
+        sessions = found.connection.sdk.beta.sessions
+        if options.max_turns is not None:
+            await sessions.update(found.id, metadata={agents.MAX_TURNS: str(options.max_turns)})
+        if options.budget is None:
+            return
+        budget = found.resource.budget
+        if budget is None:
+            raise AgentError("A budget is set when a session starts: add --new.")
+        if budget.max_list_cost.amount != str(options.budget):
+            amount: Any = {"amount": str(options.budget), "currency": "USD"}
+            found.resource = await sessions.update(
+                found.id, budget={"type": "limit", "max_list_cost": amount}
+            )
+
+    @property
+    def location(self) -> str:
+        """The notebook's path where it is known, this folder's otherwise."""
+        return self.path or os.environ.get("JPY_SESSION_NAME") or str(Path.cwd())
+
+    def _metadata(self, max_turns: int | None, agent: Any) -> dict[str, str]:
+        turns_limit = max_turns or (agent.metadata or {}).get(agents.MAX_TURNS)
+        metadata = {agents.MAX_TURNS: str(turns_limit)} if turns_limit else {}
+        if len(self.location) <= LONGEST_VALUE:
+            metadata[NOTEBOOK] = self.location
+        return metadata

@@ -1,0 +1,127 @@
+"""The options of ``%%agent`` and ``%agent``: parsers, and what they say when something is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+import re
+import shlex
+import sys
+from decimal import Decimal, InvalidOperation
+from typing import NoReturn
+
+from jupyter_agents.kernel.conduct import ON_ASK
+from jupyter_agents.kernel.problems import AgentError, did_you_mean
+
+SUBCOMMANDS = (
+    *("define", "login", "record", "replay", "off", "sessions", "help", "approve", "deny"),
+    *("interrupt", "attach", "archive", "delete"),
+)
+RESERVED = frozenset({*SUBCOMMANDS, "env", "diff", "show", "steer", "files", "cost", "doctor", "status"})
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises `AgentError` with one sentence."""
+
+    @property
+    def options(self) -> list[str]:
+        """The names of its options."""
+        return [name for action in self._actions for name in action.option_strings]
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.search(r"unrecognized arguments: (--[\w-]+)", message)
+        hint = did_you_mean(unknown.group(1), self.options) if unknown else ""
+        raise AgentError(f"{self.prog}: {message}.{hint} See {self.prog.split()[0]}? for the options.")
+
+    def parse(self, line: str) -> argparse.Namespace:
+        """The options in `line`, split as a shell would."""
+        return self.parse_args(split(line))
+
+
+def split(line: str) -> list[str]:
+    """The words of a line; quotes hold words together."""
+    try:
+        words = shlex.split(line, posix=sys.platform != "win32")
+    except ValueError:
+        raise AgentError("A quotation mark is not closed.") from None
+    return [re.sub(r"""^(['"])(.*)\1$""", r"\2", word) for word in words]
+
+
+def call_parser() -> Parser:
+    """``%%agent``"""
+    parser = Parser("%%agent", add_help=False, allow_abbrev=False)
+    add = parser.add_argument
+    add("name", nargs="?", metavar="NAME", help="the agent; without one, the agent 'default'")
+    add("--new", action="store_true", help="start another session")
+    add("--session", metavar="ID", help="go on with this session")
+    add("--env", metavar="NAME", help="the environment; by default 'notebook': no network")
+    add(
+        "--file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a file for the agent, as /workspace/FILE",
+    )
+    add("-o", "--output", metavar="VAR", type=_variable, help="put the Run into this variable")
+    add("--record", metavar="FILE", help="write the session's run file here")
+    add("--replay", metavar="FILE", help="answer from this run file instead of a model")
+    add("--max-turns", metavar="N", type=_positive, help="model requests a turn may take (200)")
+    add("--budget", metavar="USD", type=_cents, help="what the session may cost by list prices")
+    add("--on-ask", choices=ON_ASK, help="where a call waits: return, or deny where nobody is")
+    add("--expand", action="store_true", help="expand {{ name }} and {{ expression }} in the body")
+    return parser
+
+
+def define_parser() -> Parser:
+    """``%agent define``"""
+    parser = Parser("%agent define", add_help=False, allow_abbrev=False)
+    add = parser.add_argument
+    add("name", metavar="NAME", type=_agent_name, help="the agent's name")
+    add("--model", metavar="M", help="the model; by default the server's")
+    add("--system", metavar="S", help="the system prompt")
+    add("--tools", metavar="LIST", type=_tools, help="bash,read,... or none; by default all")
+    add("--max-turns", metavar="N", type=_positive, help="model requests a turn may take (200)")
+    add("--description", metavar="D", help="what the agent is for")
+    return parser
+
+
+def help_text(parser: Parser) -> str:
+    """The parser's help, as a docstring shows it."""
+    return parser.format_help().replace("usage: ", "", 1)
+
+
+def _agent_name(name: str) -> str:
+    if name in RESERVED:
+        raise argparse.ArgumentTypeError(f"{name!r} is a subcommand; choose another name")
+    if name.startswith("-") or not 1 <= len(name) <= 256:
+        raise argparse.ArgumentTypeError("a name has 1 to 256 characters")
+    return name
+
+
+def _variable(name: str) -> str:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise argparse.ArgumentTypeError(f"{name!r} is not a variable's name")
+    return name
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _cents(text: str) -> int:
+    try:
+        cents = int(Decimal(text.lstrip("$")) * 100)
+    except (InvalidOperation, ValueError, OverflowError):
+        cents = 0
+    if cents < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in dollars such as 0.50")
+    return cents
+
+
+def _tools(text: str) -> tuple[str, ...] | None:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if names == ("none",):
+        return ()
+    return None if names == ("all",) else names

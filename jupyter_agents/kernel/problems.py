@@ -1,0 +1,74 @@
+"""What goes wrong in a cell, in one sentence and without a traceback.
+
+A magic that fails raises `AgentError`. The cell counts as failed, so papermill, nbclient and "Run
+All" stop there, and the notebook shows only the message (IPython asks for ``_render_traceback_``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from jupyter_agents.errors import UserError
+
+HOW_TO_LOGIN = (
+    "Run %agent login to give a key, set ANTHROPIC_API_KEY or, for a local model, "
+    "JUPYTER_AGENTS_MODEL_URL before JupyterLab starts, or replay a recording with --replay FILE."
+)
+
+
+class AgentError(UserError):
+    """A `UserError` that a notebook shows as its message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+class RunFailed(AgentError):
+    """The turn ended without an answer: an error, a refusal, or the budget."""
+
+
+class Interrupted(AgentError):
+    """The user stopped the turn."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean x or y?``, or nothing."""
+    close = get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def explain(error: Exception) -> AgentError:
+    """What an error of the SDK, of HTTP or of ours means for a person at a notebook."""
+    if isinstance(error, AgentError):
+        return error
+    if isinstance(error, UserError):
+        return AgentError(str(error))
+    import anthropic
+
+    match error:
+        case anthropic.AuthenticationError() | anthropic.PermissionDeniedError():
+            return AgentError(
+                "The server did not accept this kernel's token. Restart the kernel; "
+                "if JUPYTER_AGENTS_TOKEN is set, check it."
+            )
+        case anthropic.APIStatusError():
+            return AgentError(_message(error))
+        case anthropic.APITimeoutError():
+            return AgentError("The server did not answer in time. Try again.")
+        case anthropic.APIConnectionError():
+            return AgentError(
+                "The server of this notebook cannot be reached. "
+                "If it was stopped, start it again and restart the kernel."
+            )
+        case OSError():
+            return AgentError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        case _:
+            raise error
+
+
+def _message(error: object) -> str:
+    body = getattr(error, "body", None)
+    inner = body.get("error") if isinstance(body, dict) else None
+    message = inner.get("message") if isinstance(inner, dict) else None
+    return str(message or getattr(error, "message", error))

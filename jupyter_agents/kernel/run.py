@@ -1,0 +1,162 @@
+"""One turn of an agent as an object: what ``-o NAME`` and ``ja.run`` give.
+
+The worker's thread adds events; any thread may read: the transcript is replaced, never changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_agents.errors import UserError
+from jupyter_agents.kernel import snapshot
+from jupyter_agents.kernel.transcript import Transcript, cut, fold
+
+if TYPE_CHECKING:
+    from jupyter_agents.kernel.session import AgentSession
+
+PREVIEWS = ("event_start", "event_delta")
+
+
+class RunFile:
+    """A file that the run made or changed. ``open(file)`` and ``pandas.read_csv(file)`` work.
+
+    path: below the session's workspace. size: bytes. kind: ``created`` or ``modified``. url: below
+    the server's root, None where it does not serve the file.
+    """
+
+    def __init__(self, change: Mapping[str, Any], workspace: Path | None, url: str | None) -> None:
+        self.path = str(change["path"])
+        self.size: int | None = change.get("size")
+        self.kind = str(change.get("kind"))
+        self.url = url
+        self._workspace = workspace
+
+    def __repr__(self) -> str:
+        return f"<RunFile {self.path} {self.size} bytes>"
+
+    def __fspath__(self) -> str:
+        return str(self.location)
+
+    @property
+    def location(self) -> Path:
+        """Where the file lies on this machine.
+
+        Raises
+        ------
+        UserError
+            The workspace is on another machine, or the agent made a link that leads out of it.
+        """
+        if self._workspace is None:
+            raise UserError(f"{self.path} is on the server, not on this machine.")
+        path = (self._workspace / self.path).resolve()
+        if not path.is_relative_to(self._workspace.resolve()):
+            raise UserError(f"{self.path} is a link that leads out of the agent's folder.")
+        return path
+
+    def read_bytes(self) -> bytes:
+        """The file's content."""
+        return self.location.read_bytes()
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """The file's content as text."""
+        return self.location.read_text(encoding)
+
+
+class Run:
+    """A turn: what was said, done and made, while it runs and after.
+
+    events: the SDK's events of the turn so far, previews left out. files: `RunFile`s. cost: US
+    dollars by list prices, None where the model has no price. session: the session, to go on with.
+    """
+
+    def __init__(self, session: AgentSession) -> None:
+        self.session = session
+        self.events: list[Any] = []
+        self.files: list[RunFile] = []
+        self.cost: float | None = None
+        self.sandbox: Mapping[str, Any] = {}
+        self.transcript = Transcript()
+        self.turn = session.turns + 1
+        self.followed = True
+        self._model = session.model
+
+    @property
+    def status(self) -> str:
+        """``running``, ``waiting``, ``done``, ``interrupted``, ``failed``, ``refused`` ..."""
+        return self.transcript.status
+
+    @property
+    def text(self) -> str:
+        """Everything the agent said in this turn."""
+        return self.transcript.text
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Tokens of this turn: input, output, cache reads and cache writes."""
+        return dict(self.transcript.tokens)
+
+    def file(self, path: str) -> RunFile:
+        """The produced file at `path`; raises UserError naming what there is."""
+        for file in self.files:
+            if file.path == path:
+                return file
+        paths = ", ".join(file.path for file in self.files) or "no files"
+        raise UserError(f"The run made no file {path!r}; it made {paths}.")
+
+    def begin(self, first_event_id: str) -> None:
+        """The turn starts with the stored event of this id."""
+        self.transcript = Transcript(first_event_id)
+
+    def add(self, event: Any) -> None:
+        """Take one of the SDK's events."""
+        self.transcript = fold(self.transcript, event.to_dict(mode="json"))
+        if self.transcript.opened and event.type not in PREVIEWS:
+            self.events.append(event)
+
+    def abandon(self) -> None:
+        """Nobody follows the turn any more; what is there is the end of it here."""
+        if not self.transcript.over:
+            self.transcript = cut(self.transcript, "interrupted")
+
+    def record(self) -> dict[str, Any]:
+        """The JSON of docs/transcript.md."""
+        transcript = self.transcript.to_dict()
+        transcript["files"] = [
+            {"path": file.path, "size": file.size, "file_id": None, "url": file.url} for file in self.files
+        ]
+        transcript["footer"] |= {
+            "model": self._model,
+            "turn": self.turn,
+            "cost_usd": self.cost,
+            "sandbox": self.sandbox.get("kind"),
+            "replayed": bool(self.sandbox.get("replayed")),
+        }
+        return {
+            "schema": 1,
+            "session_id": self.session.id,
+            "turn": self.turn,
+            "first_event_id": self.transcript.first_event_id,
+            "live": self.followed and not self.transcript.over,
+            "transcript": transcript,
+        }
+
+    def bundle(self) -> dict[str, Any]:
+        """The MIME bundle of the run as it stands."""
+        return snapshot.bundle(self.record(), self._links())
+
+    def _links(self) -> dict[str, str]:
+        """Each file's way from this folder, which is the notebook's."""
+        workspace = self.sandbox.get("workspace")
+        if not workspace or not Path(str(workspace)).is_dir():
+            return {}
+        base = os.path.relpath(str(workspace))
+        return {file.path: Path(base, file.path).as_posix() for file in self.files}
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return self.bundle()
+
+    def __repr__(self) -> str:
+        return f"<Run {self.status}, turn {self.turn} of {self.session.id}, {len(self.files)} files>"

@@ -1,0 +1,84 @@
+"""``%agent`` alone: the state, and what to do about what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from jupyter_agents.kernel.problems import HOW_TO_LOGIN
+
+Row = tuple[str, bool, str, str]
+"""What, whether it works, how it is, and what to do."""
+
+KEYS = {
+    "environment": "key from the environment",
+    "login": "key from %agent login",
+    "dummy": "no key needed",
+    "none": "no key",
+}
+
+
+class State:
+    """What `%agent` shows, as a table and as text."""
+
+    def __init__(self, rows: Sequence[Row], next_step: str) -> None:
+        self.rows = tuple(rows)
+        self.next_step = next_step
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{'✓' if ok else '✗'} {what:<9} {how}" + (f"\n  {'':<9} {todo}" if todo else "")
+            for what, ok, how, todo in self.rows
+        ]
+        return "\n".join([*lines, "", self.next_step])
+
+    def _repr_html_(self) -> str:
+        cell = 'style="text-align:left;vertical-align:top"'
+        rows = "".join(
+            f"<tr><td>{'✓' if ok else '✗'}</td><th {cell}>{escape(what)}</th>"
+            f"<td {cell}>{escape(how)}{f'<br><em>{escape(todo)}</em>' if todo else ''}</td></tr>"
+            for what, ok, how, todo in self.rows
+        )
+        return f"<table>{rows}</table><p>{escape(self.next_step)}</p>"
+
+
+def state(status: Mapping[str, Any], base_url: str, origin: str, kernel_sessions: int) -> State:
+    """The state from ``local/status`` and from what this kernel knows."""
+    rows = [
+        ("server", True, f"{base_url} ({origin}), version {status['version']}", ""),
+        _model(status),
+        _sandbox(status["sandbox"]),
+        _sessions(status["sessions"], kernel_sessions),
+    ]
+    return State(
+        rows,
+        "Write %%agent and a message below it to begin; %agent help lists what there is.",
+    )
+
+
+def _model(status: Mapping[str, Any]) -> Row:
+    model = status["model"]
+    if status.get("replay"):
+        return ("model", True, f"replayed from {status['replay']}; no model is asked", "")
+    how = f"{model['default_model']} at {model['base_url']}, {KEYS.get(model['key'], model['key'])}"
+    if model["ready"]:
+        return ("model", True, how, "")
+    problem = str(model.get("problem") or "")
+    return ("model", False, f"{how}. {problem}".rstrip(". "), HOW_TO_LOGIN)
+
+
+def _sandbox(sandbox: Mapping[str, Any]) -> Row:
+    passed = sandbox.get("passed_over") or []
+    better = "; ".join(f"{probe['kind']}: {probe['reason']}" for probe in passed)
+    remedies = " ".join(probe["remedy"] for probe in passed if probe.get("remedy"))
+    if sandbox["ready"]:
+        how = str(sandbox["kind"]) + (f" (passed over: {better})" if better else "")
+        return ("sandbox", True, how, "")
+    reason = sandbox.get("reason") or better or "none was found"
+    return ("sandbox", False, f"none: {reason}", remedies)
+
+
+def _sessions(counts: Mapping[str, Any], kernel_sessions: int) -> Row:
+    how = f"{counts['running']} running, {counts['idle']} idle; {kernel_sessions} of this notebook"
+    return ("sessions", True, how, "")

@@ -1,0 +1,46 @@
+"""The turns of a session, read off its history: to go on with one that is not this kernel's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from jupyter_agents.kernel import words
+from jupyter_agents.kernel.problems import AgentError
+from jupyter_agents.kernel.session import AgentSession
+from jupyter_agents.kernel.transcript import Transcript, fold
+
+WAYS_ON = (
+    "answer with %agent approve or %agent deny REASON, stop it with %agent interrupt, "
+    "or start another session with --new."
+)
+
+
+def last_turn(events: Iterable[Any]) -> tuple[int, Transcript | None]:
+    """How many turns there were, and the last of them."""
+    count = 0
+    turn: Transcript | None = None
+    for event in events:
+        if event.type == "user.message" and (turn is None or turn.over):
+            turn = Transcript(event.id)
+            count += 1
+        if turn is not None:
+            turn = fold(turn, event.to_dict(mode="json"))
+    return count, turn
+
+
+async def ready(session: AgentSession) -> None:
+    """Count the turns of `session`; raises `AgentError` where a call of it waits for an answer."""
+    if session.settled:
+        return
+    session.turns, turn = last_turn(await session.history())
+    if turn is None or turn.status != "waiting":
+        return
+    calls = "; ".join(
+        f"{words.tool_title(tool.to_dict())} {words.tool_summary(tool.to_dict(), 60)}".strip()
+        for tool in turn.waiting
+    )
+    raise AgentError(
+        f"{session.name} waits for your answer to: {calls}. Nothing was sent. "
+        f"{WAYS_ON[0].upper()}{WAYS_ON[1:]}"
+    )

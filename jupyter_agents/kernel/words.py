@@ -1,0 +1,142 @@
+"""How a transcript's parts are said in one line, the same in HTML, markdown and text."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+MARKS = {
+    "running": "…",
+    "waiting": "?",
+    "ok": "✓",
+    "error": "✗",
+    "denied": "⊘",
+    "interrupted": "■",
+}
+STATUS = {
+    "running": "running",
+    "retrying": "trying again",
+    "waiting": "waiting for you",
+    "done": "done",
+    "interrupted": "interrupted",
+    "failed": "failed",
+    "refused": "refused",
+    "budget_reached": "budget reached",
+}
+KEYS = {
+    "bash": "command",
+    "read": "file_path",
+    "write": "file_path",
+    "edit": "file_path",
+    "glob": "pattern",
+    "grep": "pattern",
+    "web_fetch": "url",
+    "web_search": "query",
+}
+
+Json = Mapping[str, Any]
+
+
+def tool_title(step: Json) -> str:
+    """The tool's name, after its MCP server's."""
+    server = step.get("server")
+    return f"{server} · {step['name']}" if server else str(step["name"])
+
+
+def tool_summary(step: Json, limit: int = 100) -> str:
+    """What the call is about, in one line: a command, a path, a pattern."""
+    given = step.get("input") or {}
+    key = KEYS.get(str(step["name"]), "")
+    found = given.get(key)
+    if not isinstance(found, str):
+        found = json.dumps(given, ensure_ascii=False) if given else ""
+    line = " ".join(found.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def tool_input(step: Json) -> str:
+    """The whole input as a person reads it, an edit as a diff; empty if the summary has it all."""
+    given = dict(step.get("input") or {})
+    match step["name"]:
+        case "bash" if isinstance(given.get("command"), str) and len(given) == 1:
+            command = str(given["command"])
+            return command if tool_summary(step) != command else ""
+        case "write" if isinstance(given.get("content"), str):
+            return str(given["content"])
+        case "edit" if isinstance(given.get("old_string"), str):
+            return _diff(str(given["old_string"]), str(given.get("new_string", "")))
+    if len(given) == 1 and KEYS.get(str(step["name"])) in given:
+        return ""
+    return json.dumps(given, ensure_ascii=False, indent=2) if given else ""
+
+
+def tool_state(step: Json) -> str:
+    """The call's mark, and its time once it has one."""
+    mark = MARKS.get(str(step["status"]), "")
+    seconds = step.get("seconds")
+    word = "" if step["status"] in ("ok", "running") else f" {step['status']}"
+    return f"{mark}{word}" if seconds is None else f"{mark}{word} {duration(seconds)}"
+
+
+def output_text(step: Json) -> str:
+    """The text of a tool's output; other blocks are named in brackets."""
+    return "\n".join(
+        str(block.get("text", "")) if block.get("type") == "text" else block_name(block)
+        for block in step.get("output") or ()
+    )
+
+
+def block_name(block: Json) -> str:
+    """What a content block is, in brackets: ``[image/png]``."""
+    source = block.get("source")
+    kind = source.get("media_type") if isinstance(source, Mapping) else None
+    return f"[{kind or block.get('title') or block.get('type')}]"
+
+
+def duration(seconds: float) -> str:
+    """``12 ms``, ``0.3 s``, ``2 min 5 s``."""
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def size(count: int | None) -> str:
+    """``12 B``, ``3.4 kB``, ``1.2 MB``."""
+    if count is None:
+        return ""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def cost(dollars: float) -> str:
+    """``$0.12``; the server counts whole cents."""
+    return f"${dollars:.2f}" if dollars >= 0.01 else "<$0.01"
+
+
+def footer(transcript: Json) -> list[str]:
+    """The footer's parts: status, model, turn, tokens, cost, sandbox, time, replay."""
+    foot = transcript["footer"]
+    read = sum(
+        foot.get(name) or 0
+        for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    )
+    parts = [STATUS.get(str(transcript["status"]), str(transcript["status"]))]
+    parts += [str(foot["model"])] if foot.get("model") else []
+    parts += [f"turn {foot['turn']}"] if foot.get("turn") else []
+    parts += [f"{read:,} in, {foot.get('output_tokens') or 0:,} out tokens"]
+    priced = foot.get("cost_usd") is not None and read > 0
+    parts += [cost(foot["cost_usd"])] if priced else []
+    parts += [str(foot["sandbox"])] if foot.get("sandbox") else []
+    parts += [duration(foot["seconds"])] if foot.get("seconds") else []
+    parts += ["replayed from a recording"] if foot.get("replayed") else []
+    return parts
+
+
+def _diff(old: str, new: str) -> str:
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
+    return "\n".join(list(lines)[3:])

@@ -1,0 +1,102 @@
+"""Where there is no server, the kernel starts one that ends with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_agents.testing import ScriptedModel, say
+from tests.kernel.conftest import Kernel
+
+END_SECONDS = 15.0
+
+
+@pytest.fixture
+def alone(bare_environment: dict[str, str], tmp_path: Path, model: ScriptedModel) -> Iterator[Kernel]:
+    model.script[:] = [[say("Hello.")]]
+    kernel = Kernel(bare_environment, tmp_path)
+    kernel.run("%load_ext jupyter_agents")
+    yield kernel
+    kernel.close()
+
+
+def server_pid(kernel: Kernel) -> int:
+    code = "import jupyter_agents.kernel.client as c; c._embedded._process.pid"
+    return int(kernel.run(code).results[0]["text/plain"])
+
+
+def ended(pid: int) -> bool:
+    deadline = time.monotonic() + END_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_turn_without_any_server(alone: Kernel) -> None:
+    answer = alone.run("%%agent\nHi")
+    assert answer.status == "ok", answer.errors
+    assert answer.transcript["steps"][-1]["markdown"] == "Hello."
+    assert "(embedded)" in alone.run("%agent").results[0]["text/plain"]
+
+
+def test_its_token_is_private_and_not_in_the_process_list(alone: Kernel) -> None:
+    alone.run("%agent")
+    command = Path(f"/proc/{server_pid(alone)}/cmdline").read_bytes().decode().split("\0")
+    token_file = Path(command[command.index("--token-file") + 1])
+    assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(token_file.parent.stat().st_mode) == 0o700
+    assert token_file.read_text() not in " ".join(command)
+    alone.client.shutdown()
+    assert ended(int(alone.manager.provisioner.pid))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_it_ends_with_a_killed_kernel(alone: Kernel, how: signal.Signals) -> None:
+    alone.run("%agent")
+    pid = server_pid(alone)
+    os.kill(int(alone.manager.provisioner.pid), how)  # type: ignore[union-attr]
+    assert ended(pid)
+
+
+def test_an_interrupt_of_the_kernel_leaves_it_alive(alone: Kernel) -> None:
+    alone.run("%agent")
+    pid = server_pid(alone)
+    alone.run("import time; time.sleep(30)", interrupt=[0.5])
+    assert alone.run("%%agent\nHi").status == "ok"
+    assert server_pid(alone) == pid
+
+
+def test_a_dead_one_is_replaced(alone: Kernel) -> None:
+    alone.run("%agent")
+    os.kill(server_pid(alone), signal.SIGKILL)
+    time.sleep(0.5)
+    answer = alone.run("%%agent\nHi")
+    assert answer.status == "ok", answer.errors
+
+
+def test_one_that_cannot_start_says_why(bare_environment: dict[str, str], tmp_path: Path) -> None:
+    broken = bare_environment | {"JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/jupyter_server_config.py").write_text("raise SystemExit('no servers here')")
+    kernel = Kernel(broken, tmp_path)
+    try:
+        kernel.run("%load_ext jupyter_agents")
+        answer = kernel.run("%agent")
+        assert answer.status == "error"
+        assert "did not start" in answer.errors[0]
+        assert re.search(r"embedded\.log", answer.errors[0])
+    finally:
+        kernel.close()

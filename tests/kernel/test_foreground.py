@@ -1,0 +1,61 @@
+"""The interrupt button stops the turn, always gives the cell back, and the session goes on."""
+
+from __future__ import annotations
+
+import time
+
+from jupyter_agents.kernel.snapshot import MIME
+from jupyter_agents.testing import Reply, ScriptedModel, call, say
+from tests.kernel.conftest import Answer, Kernel
+
+
+def stopped(answer: Answer) -> None:
+    assert answer.status == "error"
+    assert answer.errors == ["Interrupted: the turn was stopped. The session goes on with the next cell."]
+    assert answer.bundle[MIME]["live"] is False
+    assert answer.transcript["status"] == "interrupted"
+
+
+def test_interrupt_while_a_tool_runs(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [[call("bash", command="echo begun; sleep 60")], [say("Next.")]]
+    begin = time.monotonic()
+    answer = kernel.run("%%agent --new\nSleep", interrupt=["sleep 60"])
+    assert time.monotonic() - begin < 15
+    stopped(answer)
+    assert [s["status"] for s in answer.transcript["steps"]] != ["running"]
+    after = kernel.run("%%agent\nGo on")
+    assert after.transcript["status"] == "done"
+    assert after.bundle[MIME]["session_id"] == answer.bundle[MIME]["session_id"]
+    assert after.bundle[MIME]["turn"] == 2
+
+
+def test_interrupt_while_the_model_speaks(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [Reply([say("word " * 2000)], chunk=5, delay=0.05), [say("Next.")]]
+    answer = kernel.run("%%agent --new -o run\nTalk", interrupt=["word word"])
+    stopped(answer)
+    assert kernel.run("run.status").results[0]["text/plain"] == "'interrupted'"
+    assert kernel.run("%%agent\nGo on").transcript["status"] == "done"
+
+
+def test_a_second_interrupt_always_returns(kernel: Kernel, model: ScriptedModel) -> None:
+    kernel.run(
+        "import asyncio, jupyter_agents.kernel.session as s\n"
+        "async def deaf(self): await asyncio.sleep(60)\n"
+        "hearing, s.AgentSession.interrupt = s.AgentSession.interrupt, deaf"
+    )
+    model.script[:] = [[call("bash", command="sleep 5")], [say("Late.")]]
+    begin = time.monotonic()
+    answer = kernel.run("%%agent --new\nSleep", interrupt=["sleep 5", 3.0])
+    assert time.monotonic() - begin < 10
+    kernel.run("s.AgentSession.interrupt = hearing")
+    stopped(answer)
+
+
+def test_updates_are_few_and_the_last_one_is_whole(kernel: Kernel, model: ScriptedModel) -> None:
+    text = "0123456789" * 200
+    model.script[:] = [Reply([say(text)], chunk=4, delay=0.002)]
+    begin = time.monotonic()
+    answer = kernel.run("%%agent --new\nTalk")
+    seconds = time.monotonic() - begin
+    assert 3 <= answer.updates <= 10 * seconds + 3
+    assert answer.transcript["steps"][-1]["markdown"] == text

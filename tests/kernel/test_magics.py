@@ -1,0 +1,244 @@
+"""``%agent`` and ``%%agent`` in a real kernel, against a real server with a scripted model."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from jupyter_agents.kernel.snapshot import MIME
+from jupyter_agents.testing import Fault, Reply, ScriptedModel, call, say, think
+from tests.kernel.conftest import FORGET, Answer, Kernel
+
+DEFINE = '%agent define {} --model claude-opus-4-7 --system "You are helpful."'
+
+
+def define(kernel: Kernel, name: str) -> None:
+    assert kernel.run(DEFINE.format(name)).status == "ok"
+
+
+def fails(answer: Answer, *says: str) -> None:
+    """The cell failed with one sentence."""
+    assert answer.status == "error"
+    (error,) = answer.errors
+    assert "Traceback" not in error
+    for words in says:
+        assert words in error
+
+
+def test_a_turn_with_tools_streams_into_the_cell(kernel: Kernel, model: ScriptedModel) -> None:
+    define(kernel, "coder")
+    model.script[:] = [
+        Reply(
+            [
+                think(),
+                say("I write a **script**."),
+                call("bash", command="echo 42 > n.txt; cat n.txt"),
+            ]
+        ),
+        [say("It is in `n.txt`.")],
+    ]
+    answer = kernel.run("%%agent coder -o run\nMake a number")
+    assert answer.status == "ok", answer.errors
+    assert set(answer.bundle) == {MIME, "text/html", "text/markdown", "text/plain"}
+    record, transcript = answer.bundle[MIME], answer.transcript
+    assert (record["live"], transcript["status"], record["turn"]) == (False, "done", 1)
+    assert transcript["prompt"] == "Make a number"
+    assert [s["kind"] for s in transcript["steps"]] == ["thinking", "text", "tool", "text"]
+    (tool,) = [s for s in transcript["steps"] if s["kind"] == "tool"]
+    assert (tool["status"], tool["output"]) == ("ok", [{"type": "text", "text": "42\n"}])
+    assert [(f["path"], f["size"]) for f in transcript["files"]] == [("n.txt", 3)]
+    assert transcript["footer"]["input_tokens"] == 200
+    assert transcript["footer"]["sandbox"]
+    for form in ("text/html", "text/markdown", "text/plain"):
+        assert "n.txt" in answer.bundle[form]
+        assert "42" in answer.bundle[form]
+
+    given = kernel.run(
+        "[run.text, [f.path for f in run.files], run.file('n.txt').read_text(), run.usage, "
+        "run.status, run.session.id, run.events[0].type]"
+    )
+    (result,) = given.results
+    value = eval(result["text/plain"])
+    assert value[0] == "I write a **script**.\n\nIt is in `n.txt`."
+    assert value[1:3] == [["n.txt"], "42\n"]
+    assert value[3]["output_tokens"] == 40
+    assert value[4:] == ["done", record["session_id"], "user.message"]
+
+
+def test_a_further_cell_goes_on_and_new_starts_another(kernel: Kernel, model: ScriptedModel) -> None:
+    define(kernel, "talker")
+    model.script[:] = [[say("one")], [say("two")], [say("three")]]
+    first = kernel.run("%%agent talker\nHello").bundle[MIME]
+    second = kernel.run("%%agent talker\nAgain").bundle[MIME]
+    third = kernel.run("%%agent talker --new\nAnew").bundle[MIME]
+    assert first["session_id"] == second["session_id"] != third["session_id"]
+    assert [first["turn"], second["turn"], third["turn"]] == [1, 2, 1]
+    assert [len(request["messages"]) for request in model.requests] == [1, 3, 1]
+
+
+def test_a_session_is_gone_on_with_by_its_id(kernel: Kernel, model: ScriptedModel) -> None:
+    define(kernel, "keeper")
+    model.script[:] = [[say("one")], [say("two")]]
+    id = kernel.run("%%agent keeper\nHello").bundle[MIME]["session_id"]
+    kernel.run(FORGET)
+    record = kernel.run(f"%%agent --session {id}\nAgain").bundle[MIME]
+    assert (record["session_id"], record["turn"]) == (id, 2)
+    shown = kernel.run(f"%agent attach {id}")
+    assert shown.transcript["prompt"] == "Again"
+    fails(kernel.run(f"%%agent other --session {id}\nx"), "'keeper'", "'other'")
+
+
+def test_a_restarted_kernel_says_that_a_new_session_begins(kernel: Kernel, model: ScriptedModel) -> None:
+    define(kernel, "forgetful")
+    model.script[:] = [[say("one")], [say("two")]]
+    id = kernel.run("%%agent forgetful\nHello").bundle[MIME]["session_id"]
+    kernel.run(FORGET)
+    answer = kernel.run("%%agent forgetful\nHello", stdin="")
+    assert f"--session {id}" in answer.printed
+
+
+def test_define_says_what_it_did(kernel: Kernel) -> None:
+    line = "%agent define versions --model claude-opus-4-7 --tools bash,read"
+    assert "version 1, created" in kernel.run(line).printed
+    assert "version 1, unchanged" in kernel.run(line).printed
+    assert "version 2, updated" in kernel.run(f"{line} --system X").printed
+    assert "version 3, updated" in kernel.run(line).printed
+    assert "version 4, updated" in kernel.run(f"{line} --max-turns 3").printed
+
+
+def test_a_new_version_starts_a_new_session(kernel: Kernel, model: ScriptedModel) -> None:
+    define(kernel, "grower")
+    model.script[:] = [[say("one")], [say("two")]]
+    first = kernel.run("%%agent grower\nHello").bundle[MIME]["session_id"]
+    kernel.run("%agent define grower --model claude-opus-4-7 --system Other")
+    answer = kernel.run("%%agent grower\nHello", stdin="")
+    assert answer.bundle[MIME]["session_id"] != first
+    assert "version 2" in answer.printed
+    assert "Other" in str(model.requests[-1]["system"])
+
+
+def test_the_default_agent_needs_no_definition(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [[say("Hello.")]]
+    answer = kernel.run("%%agent\nHi")
+    assert answer.transcript["steps"][0]["markdown"] == "Hello."
+    assert {tool["name"] for tool in model.requests[0]["tools"]} >= {"bash", "read", "write"}
+
+
+def test_an_agent_without_tools_has_none(kernel: Kernel, model: ScriptedModel) -> None:
+    kernel.run("%agent define mute --model claude-opus-4-7 --tools none")
+    model.script[:] = [[say("Hello.")]]
+    kernel.run("%%agent mute\nHi")
+    assert not model.requests[0].get("tools")
+
+
+def test_a_file_is_mounted_beside_the_agent(kernel: Kernel, model: ScriptedModel) -> None:
+    define(kernel, "reader")
+    (kernel.folder / "data.csv").write_text("a,b\n1,2\n")
+    model.script[:] = [[call("bash", command="cat data.csv")], [say("Read.")], [say("Again.")]]
+    cell = "%%agent reader --file data.csv\nRead it"
+    answer = kernel.run(cell)
+    (tool,) = [s for s in answer.transcript["steps"] if s["kind"] == "tool"]
+    assert tool["output"][0]["text"] == "a,b\n1,2\n"
+    assert kernel.run(cell).bundle[MIME]["turn"] == 2
+    (kernel.folder / "data.csv").write_text("a,b\n3,4\n5,6\n")
+    fails(kernel.run(cell), "'data.csv'", "--new")
+
+
+def test_the_body_is_literal_unless_expanded(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [[say("a")], [say("b")]]
+    kernel.run("name = 'Ada'")
+    plain = kernel.run("%%agent\n{{ name }} {name} $name")
+    assert plain.transcript["prompt"] == "{{ name }} {name} $name"
+    expanded = kernel.run("%%agent --expand\n{{ name }} {{ 1 + 1 }} {name}")
+    assert expanded.transcript["prompt"] == "Ada 2 {name}"
+
+
+def test_a_transient_error_is_retried_and_shown(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [Fault(), [say("At last.")]]
+    answer = kernel.run("%%agent --new\nHi")
+    assert answer.transcript["status"] == "done"
+    assert [s["kind"] for s in answer.transcript["steps"]] == ["notice", "text"]
+
+
+def test_a_failed_run_fails_its_cell_with_one_message(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [Fault(400, "invalid_request_error", "This model is asleep.")]
+    answer = kernel.run("%%agent --new -o run\nHi")
+    fails(answer, "The run failed: ", "This model is asleep.")
+    assert answer.transcript["status"] == "failed"
+    assert "This model is asleep." in answer.bundle["text/html"]
+    assert kernel.run("run.status").results[0]["text/plain"] == "'failed'"
+
+
+def test_a_definition_expands_names_on_request(kernel: Kernel) -> None:
+    kernel.run("model = 'claude-opus-4-7'")
+    answer = kernel.run("%agent define expanded --expand --model {{ model }} --system '{{ 1 }} {x}'")
+    assert "(claude-opus-4-7," in answer.printed, answer.errors
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("%agent defin x", "Did you mean define"),
+        ("%agent hello there", "%%agent"),
+        ("%%agent codr\nHi", "There is no agent 'codr'"),
+        ("%%agent coder --fil x\nHi", "Did you mean --file"),
+        ("%%agent --file nothing.csv\nHi", "There is no file 'nothing.csv'"),
+        ("%%agent --file .\nHi", "is not a file"),
+        ("%%agent --env nowhere\nHi", "There is no environment 'nowhere'"),
+        ("%%agent --session x\nHi", "is not a session's id"),
+        ("%%agent --session sesn_011111111111111111111111\nHi", "sesn_011111111111111111111111"),
+        ("%%agent --expand\n{{ nope }}", "{{ nope }} cannot be expanded: NameError"),
+        ("%%agent --replay nothing\nHi", "There is no run file"),
+        ("%%agent\n\n", "no message"),
+        ("%agent define login", "choose another name"),
+        ("%agent define x --tools bsh", "Did you mean bash"),
+        ("%agent replay nowhere", "There is no run file"),
+        ("%agent login sk-ant-x", "Do not write the key"),
+        ("%agent login", "Nobody can type a key here"),
+    ],
+)
+def test_bad_input_is_one_clear_message(kernel: Kernel, cell: str, says: str) -> None:
+    fails(kernel.run(cell), says)
+
+
+def test_the_state_as_table_and_text(kernel: Kernel) -> None:
+    answer = kernel.run("%agent")
+    (result,) = answer.results
+    for what in ("server", "model", "sandbox", "sessions"):
+        assert what in result["text/plain"]
+        assert what in result["text/html"]
+
+
+def test_login_asks_and_never_shows_the_key(kernel: Kernel) -> None:
+    answer = kernel.run("%agent login", stdin="sk-ant-secret")
+    assert answer.status == "ok", answer.errors
+    assert "The server keeps the key" in answer.printed
+    assert "sk-ant-secret" not in answer.printed
+    assert kernel.run("'sk-ant-' + 'secret' in str(In)").results[0]["text/plain"] == "False"
+
+
+def test_help_and_question_marks(kernel: Kernel) -> None:
+    assert "%agent define" in kernel.run("%agent help").printed
+    for magic, word in (("%agent?", "%agent login"), ("%%agent?", "--max-turns")):
+        (page,) = kernel.run(magic).payload
+        assert word in page["data"]["text/plain"]
+
+
+def test_sessions_can_be_listed_archived_and_deleted(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [[say("one")], [say("two")]]
+    id = kernel.run("%%agent --new\nHello").bundle[MIME]["session_id"]
+    assert re.search(rf"\* {id} +idle .* default", kernel.run("%agent sessions").printed)
+    assert kernel.run(f"%agent archive {id}").status == "ok"
+    assert id not in kernel.run("%agent sessions").printed
+    other = kernel.run("%%agent --new\nHello").bundle[MIME]["session_id"]
+    assert kernel.run(f"%agent delete {other}").status == "ok"
+    fails(kernel.run(f"%agent attach {other}"), other)
+
+
+def test_completion(kernel: Kernel) -> None:
+    define(kernel, "completer")
+    assert "completer" in kernel.complete("%%agent compl")
+    assert "define" in kernel.complete("%agent def")
+    assert "--max-turns" in kernel.complete("%%agent completer --max")
+    assert "deny" in kernel.complete("%%agent --on-ask de")

@@ -1,0 +1,59 @@
+"""``%agent``: what is there, and what to do about what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_agents.kernel.status import state
+
+
+def status(**changes: Any) -> dict[str, Any]:
+    model = {
+        "base_url": "https://models.example",
+        "default_model": "m",
+        "key": "login",
+        "ready": True,
+        "problem": None,
+    }
+    sandbox = {"kind": "bubblewrap", "ready": True, "reason": "", "passed_over": []}
+    return {
+        "version": "0.1.0",
+        "model": {**model, **changes.pop("model", {})},
+        "sandbox": {**sandbox, **changes.pop("sandbox", {})},
+        "replay": None,
+        "sessions": {"running": 1, "idle": 2, "total": 3},
+        **changes,
+    }
+
+
+def lines(found: dict[str, Any]) -> str:
+    return repr(state(found, "http://127.0.0.1:1/jupyter-agents", "embedded", 1))
+
+
+def test_all_is_well() -> None:
+    text = lines(status())
+    assert text.count("✓") == 4
+    assert "✗" not in text
+
+
+def test_a_missing_key_says_what_to_do() -> None:
+    text = lines(status(model={"key": "none", "ready": False, "problem": "There is no key."}))
+    assert "There is no key" in text
+    assert "%agent login" in text
+
+
+def test_a_missing_sandbox_gives_the_remedies() -> None:
+    probe = {"kind": "docker", "ok": False, "reason": "no engine", "remedy": "Start Docker."}
+    text = lines(status(sandbox={"kind": None, "ready": False, "reason": "", "passed_over": [probe]}))
+    assert "docker: no engine" in text
+    assert "Start Docker." in text
+
+
+def test_a_replay_needs_no_model() -> None:
+    assert "no model is asked" in lines(status(replay="runs", model={"ready": False}))
+
+
+def test_the_table_is_escaped() -> None:
+    drawn = state(status(version="<b>"), "http://x", "<i>", 0)._repr_html_()
+    assert "<b>" not in drawn
+    assert "&lt;b&gt;" in drawn

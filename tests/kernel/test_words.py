@@ -1,0 +1,37 @@
+"""One-line forms of calls, sizes, times and the footer."""
+
+from __future__ import annotations
+
+from jupyter_agents.kernel import words
+from tests.kernel.samples import tool, transcript
+
+
+def test_summary_is_the_command_the_path_or_the_input() -> None:
+    assert words.tool_summary(tool(command="echo  a\nb")) == "echo a b"
+    assert words.tool_summary(tool("write", file_path="/a", content="x")) == "/a"
+    assert words.tool_summary(tool("lookup", id=3)) == '{"id": 3}'
+    assert words.tool_summary(tool("lookup")) == ""
+    assert len(words.tool_summary(tool(command="x" * 500))) == 100
+
+
+def test_input_is_shown_where_the_summary_is_not_all() -> None:
+    assert words.tool_input(tool(command="ls")) == ""
+    assert words.tool_input(tool(command="a\nb")) == "a\nb"
+    assert words.tool_input(tool("write", file_path="/a", content="x\n")) == "x\n"
+    edit = tool("edit", file_path="/a", old_string="a\nb", new_string="a\nc")
+    assert words.tool_input(edit) == " a\n-b\n+c"
+    assert '"restart": true' in words.tool_input(tool(command="ls", restart=True))
+
+
+def test_footer_leaves_out_what_is_not_known() -> None:
+    assert words.footer(transcript()) == ["done", "1 in, 2 out tokens", "1.5 s"]
+    full = transcript(model="m", turn=2, cost_usd=0.0, sandbox="docker", replayed=True)
+    assert words.footer(full) == [
+        *("done", "m", "turn 2", "1 in, 2 out tokens", "<$0.01", "docker", "1.5 s"),
+        "replayed from a recording",
+    ]
+
+
+def test_sizes_and_times() -> None:
+    assert [words.size(n) for n in (None, 12, 3400, 1_200_000)] == ["", "12 B", "3.4 kB", "1.2 MB"]
+    assert [words.duration(s) for s in (0.0123, 0.31, 125)] == ["12 ms", "0.3 s", "2 min 5 s"]
