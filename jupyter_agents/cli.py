@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     quickstart.add_argument("notebook", type=Path)
     quickstart.add_argument("--output", type=Path, help="the executed notebook (default: beside it)")
     quickstart.add_argument("--replay", type=Path, help="folder of run files to use where there is no key")
+    quickstart.add_argument("--model", help="the model's id, in place of the notebook's own")
     quickstart.set_defaults(run=_quickstart)
     return parser
 
@@ -82,7 +83,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _quickstart(arguments: argparse.Namespace) -> None:
     from jupyter_agents.kernel.quickstart import quickstart
 
-    quickstart(arguments.notebook, arguments.output, arguments.replay)
+    quickstart(arguments.notebook, arguments.output, arguments.replay, arguments.model)
 
 
 if __name__ == "__main__":

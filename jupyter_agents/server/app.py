@@ -14,11 +14,11 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Enum, Float, Int, Unicode
+from traitlets import Bool, Enum, Float, Int, List, Unicode
 
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.context import Config, Context
-from jupyter_agents.sandbox.base import SandboxProvider
+from jupyter_agents.sandbox.base import Mount, SandboxProvider
 from jupyter_agents.server import agents, environments, events, files, local, sessions
 from jupyter_agents.server.handlers import NothingHere
 
@@ -44,6 +44,9 @@ class JupyterAgents(ExtensionApp):
     sandbox = Enum(SANDBOXES, "auto", help="Which kind of sandbox runs tools.").tag(config=True)
     image = Unicode("jupyter-agents/sandbox:latest", help="The image of Docker sandboxes.").tag(config=True)
     docker_runtime = Unicode(help="The runtime of Docker sandboxes, such as runsc.").tag(config=True)
+    docker_mounts = List(
+        Unicode(), help="Host folders that every Docker sandbox sees at the same path, read-only."
+    ).tag(config=True)
     workspace_root = Unicode(
         help="Folder below which workspaces are made. Default: the server's root directory."
     ).tag(config=True)
@@ -125,7 +128,11 @@ class JupyterAgents(ExtensionApp):
         from jupyter_agents.sandbox.docker import DockerProvider
         from jupyter_agents.sandbox.landlock import LandlockProvider
 
-        return [DockerProvider(image=self.image), BubblewrapProvider(), LandlockProvider()]
+        return [DockerProvider(
+                image=self.image,
+                runtime=self.docker_runtime or None,
+                mounts=tuple(Mount(Path(path), path) for path in self.docker_mounts),
+            ), BubblewrapProvider(), LandlockProvider()]
 
 
 def size(name: str, text: str) -> int:

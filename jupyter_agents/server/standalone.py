@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
@@ -27,7 +27,6 @@ class StandaloneServer(JupyterAgents):
     """The extension as the only one of its server."""
 
     load_other_extensions = False
-    serverapp_config: ClassVar[dict[str, Any]] = {"open_browser": False}
     extension_url = "/jupyter-agents/local/status"
 
 
@@ -49,20 +48,21 @@ def serve(
     ready_file:
         Gets ``{"url", "pid"}`` in one piece once the server listens.
     """
-    overrides: dict[str, Any] = {
-        "ip": "127.0.0.1",
-        "port": port,
-        "port_retries": 0 if port else 50,
-        "allow_root": True,
-        "open_browser": False,
-        "root_dir": str(root_dir.resolve()),
-        "terminals_enabled": False,
-    }
+    config = Config()
+    config.ServerApp.update(
+        ip="127.0.0.1",
+        port=port,
+        port_retries=0 if port else 50,
+        open_browser=False,
+        allow_root=True,
+        root_dir=str(root_dir.resolve()),
+        terminals_enabled=False,
+    )
     if token is not None:
-        overrides["config"] = Config({"IdentityProvider": {"token": token}})
+        config.IdentityProvider.token = token
     StandaloneServer.embedded.default_value = embedded
     standalone: Any = StandaloneServer
-    app = standalone.initialize_server(argv=[], **overrides)
+    app = standalone.initialize_server(argv=[], config=config)
     loop = IOLoop.current()
     if parent_pid is not None:
         _end_with(parent_pid, lambda: loop.add_callback(app.stop, from_signal=True))

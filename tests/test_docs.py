@@ -1,0 +1,60 @@
+"""What can be set, asked or typed is documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from jupyter_agents.domain import settings
+from jupyter_agents.kernel import options
+from jupyter_agents.server import agents, environments, events, files, local, sessions
+from jupyter_agents.server.app import JupyterAgents
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(JupyterAgents.class_own_traits(config=True)))
+def test_every_trait_is_documented(name: str) -> None:
+    assert f"`{name}`" in page("configuration.md")
+
+
+@pytest.mark.parametrize("key", sorted((settings.SHARED | settings.SESSION) - {"hosting"}))
+def test_every_metadata_key_is_documented(key: str) -> None:
+    assert f"`jupyter-agents/{key}`" in page("configuration.md")
+
+
+@pytest.mark.parametrize("module", [agents, environments, sessions, events, files])
+def test_every_route_is_documented(module: ModuleType) -> None:
+    for pattern, _ in module.ROUTES:
+        assert f"`{pattern.replace('([^/]+)', '{id}')}`" in page("api.md")
+
+
+def test_every_local_route_is_documented() -> None:
+    for pattern, _ in local.ROUTES:
+        assert pattern.replace("([^/]+)", "{id}").removeprefix("/") in page("local-api.md")
+
+
+def test_every_option_of_the_cell_magic_is_documented() -> None:
+    for name in options.call_parser().options:
+        if name.startswith("--"):
+            assert re.search(rf"`{name}\b", page("magics.md")), name
+
+
+def test_every_subcommand_is_documented() -> None:
+    for name in options.SUBCOMMANDS:
+        assert f"`%agent {name}" in page("magics.md"), name
+
+
+def test_links_lead_somewhere() -> None:
+    root = DOCS.parent
+    for path in [*DOCS.glob("*.md"), *root.glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path.name}: {target}"
