@@ -4,7 +4,6 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-OUT := .quickstart
 export PIP_ROOT_USER_ACTION := ignore
 
 SOURCES := $(shell find jupyter_agents labextension/src labextension/style -type f \
@@ -17,9 +16,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 quickstart: $(VENV)/.quickstart ## Set up, then run the first notebook headless and show the agent's work
-	@mkdir -p $(OUT)
-	@cp notebooks/01-quickstart.ipynb $(OUT)/
-	@$(BIN)/jupyter-agents quickstart $(OUT)/01-quickstart.ipynb $(if $(MODEL),--model $(MODEL))
+	@$(BIN)/jupyter-agents quickstart notebooks/01-quickstart.ipynb $(if $(MODEL),--model $(MODEL))
 
 lab: $(VENV)/.quickstart ## Open JupyterLab on the notebooks folder
 	@cd notebooks && $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) .
@@ -48,7 +45,7 @@ lock: ## Pin the newest versions of all dependencies in requirements.lock
 	rm -rf $(VENV)-lock
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(OUT) jupyter_agents/labextension labextension/lib labextension/node_modules
+	rm -rf $(VENV) jupyter_agents/labextension labextension/lib labextension/node_modules
 
 JLPM := PATH="$(BIN):$$PATH" $(BIN)/jlpm
 

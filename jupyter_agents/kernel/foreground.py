@@ -48,6 +48,7 @@ class Foreground:
             The turn failed, was refused, or reached its budget; or it waits with on_ask ``fail``.
         """
         work = self._worker.submit(conduct(self._run, events, on_ask, self._changed.set, settled))
+        work.add_done_callback(lambda _: self._changed.set())
         try:
             self._wait(work)
         except KeyboardInterrupt:
@@ -56,7 +57,8 @@ class Foreground:
                 "Interrupted: the turn was stopped. The session goes on with the next cell."
             ) from None
         except BaseException:
-            self._run.followed = False
+            if not self._run.session.server_lives():
+                self._run.abandon()
             raise
         finally:
             work.cancel()

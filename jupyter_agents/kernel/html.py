@@ -22,7 +22,8 @@ from jupyter_agents.kernel.sanitize import markdown_to_html
 LINE = "rgba(128,128,128,.35)"
 BOX = f"border:1px solid {LINE};border-radius:4px;margin:6px 0"
 MONO = (
-    "white-space:pre-wrap;overflow-wrap:anywhere;max-height:22em;overflow:auto;"
+    "font-family:var(--jp-code-font-family,monospace);white-space:pre-wrap;"
+    "overflow-wrap:anywhere;max-height:22em;overflow:auto;"
     "margin:0;padding:6px 10px;background:none;color:inherit"
 )
 FAINT = "opacity:.7;font-size:.9em"

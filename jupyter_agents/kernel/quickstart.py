@@ -93,6 +93,7 @@ def _run(book: Any, notebook: Path, target: Path) -> None:
     print(f"Running {notebook} ...", flush=True)
     client = Shown(
         book,
+        extra_arguments=["--IPKernelApp.log_level=40"],
         timeout=CELL_SECONDS,
         kernel_name="python3",
         resources={"metadata": {"path": str(notebook.resolve().parent)}},

@@ -80,7 +80,6 @@ class Run:
         self.sandbox: Mapping[str, Any] = {}
         self.transcript = Transcript()
         self.turn = session.turns + 1
-        self.followed = True
         self._model = session.model
 
     @property
@@ -139,7 +138,7 @@ class Run:
             "session_id": self.session.id,
             "turn": self.turn,
             "first_event_id": self.transcript.first_event_id,
-            "live": self.followed and not self.transcript.over,
+            "live": not self.transcript.over,
             "transcript": transcript,
         }
 

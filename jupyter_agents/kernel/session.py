@@ -131,7 +131,7 @@ class AgentSession:
                     stream = None
             now = asyncio.get_running_loop().time()
             failed_since = failed_since or now
-            if now - failed_since > GIVE_UP_SECONDS or not self._server_lives():
+            if now - failed_since > GIVE_UP_SECONDS or not self.server_lives():
                 raise AgentError(
                     f"The server is gone. The session {self.id} is kept: when the server is back, "
                     f"go on with %%agent --session {self.id}."
@@ -148,7 +148,8 @@ class AgentSession:
             timeout=httpx2.Timeout(30.0, read=SILENCE_SECONDS),
         )
 
-    def _server_lives(self) -> bool:
+    def server_lives(self) -> bool:
+        """False where the server was this kernel's own and has ended."""
         return self.connection.server is None or self.connection.server.alive
 
 

@@ -1,0 +1,89 @@
+"""Makes the run files that come with the package: ``python -m tests.make_recordings``.
+
+Each notebook is run once against a scripted model, with the tools really running. Run it again when
+the tools' definitions change, since a recorded answer is found by them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from jupyter_agents.testing import Reply, ScriptedModel, call, say, think
+
+ROOT = Path(__file__).parent.parent
+RECORDINGS = ROOT / "jupyter_agents" / "recordings"
+
+SCRIPT = '''\
+"""Write the first 20 Fibonacci numbers to fibonacci.txt, one a line."""
+
+
+def fibonacci(count):
+    a, b = 0, 1
+    for _ in range(count):
+        yield a
+        a, b = b, a + b
+
+
+with open("fibonacci.txt", "w") as file:
+    for number in fibonacci(20):
+        print(number, file=file)
+'''
+
+QUICKSTART = [
+    Reply(
+        [
+            think("A small script; write it, run it, look at the result."),
+            say("I'll write the script, run it, and check the file."),
+            call("write", file_path="/workspace/fibonacci.py", content=SCRIPT),
+        ],
+        usage={"input_tokens": 1402, "output_tokens": 301},
+    ),
+    Reply(
+        [call("bash", command="python3 fibonacci.py && wc -l fibonacci.txt")],
+        usage={"input_tokens": 1748, "output_tokens": 88},
+    ),
+    Reply(
+        [call("bash", command="head -n 3 fibonacci.txt; echo ...; tail -n 2 fibonacci.txt")],
+        usage={"input_tokens": 1872, "output_tokens": 92},
+    ),
+    Reply(
+        [
+            say(
+                "Done. `fibonacci.py` writes the first 20 Fibonacci numbers to `fibonacci.txt`, one a line:\n\n"
+                "| | |\n|---|---|\n| first | 0, 1, 1, 2, 3 |\n| last | 4181 |\n\n"
+                "To run it again: `python3 fibonacci.py`."
+            )
+        ],
+        usage={"input_tokens": 1995, "output_tokens": 121},
+    ),
+]
+
+NOTEBOOKS = {"01-quickstart": QUICKSTART}
+
+
+def record(name: str, script: list[Reply]) -> None:
+    """Run one notebook and keep its run file."""
+    with tempfile.TemporaryDirectory() as folder, ScriptedModel(script) as model:
+        place = Path(folder)
+        place.chmod(0o755)
+        shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", place)
+        environment = {
+            **os.environ,
+            "JUPYTER_AGENTS_MODEL_URL": model.url,
+            "JUPYTER_AGENTS_DATA_DIR": str(place / "data"),
+        }
+        command = [sys.executable, "-m", "jupyter_agents.cli", "quickstart", str(place / f"{name}.ipynb")]
+        subprocess.run(command, check=True, env=environment)
+        (run,) = (place / "data" / "runs").glob("*.agentrun")
+        RECORDINGS.mkdir(exist_ok=True)
+        shutil.copyfile(run, RECORDINGS / f"{name}.agentrun")
+
+
+if __name__ == "__main__":
+    for notebook, answers in NOTEBOOKS.items():
+        record(notebook, answers)
