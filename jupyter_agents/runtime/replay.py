@@ -124,5 +124,5 @@ class ReplayModel:
         return (
             "The recording has no answer to this request: the agent, its tools or the messages differ "
             f"from what was recorded. It knows: {known or 'nothing'}. To ask a model instead, run "
-            "`%agent replay off` or unset JUPYTER_AGENTS_REPLAY, with an API key or a local endpoint set up."
+            "`%agent off`, or unset JUPYTER_AGENTS_REPLAY, with an API key or a local endpoint set up."
         )
