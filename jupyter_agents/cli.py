@@ -58,12 +58,9 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(arguments: argparse.Namespace) -> None:
     from jupyter_agents.server.standalone import serve
 
-    token = None
-    if arguments.token_file is not None:
-        token = arguments.token_file.read_text("utf-8").strip()
     serve(
         port=arguments.port,
-        token=token,
+        token_file=arguments.token_file,
         root_dir=arguments.root_dir,
         ready_file=arguments.ready_file,
         parent_pid=arguments.parent_pid,

@@ -10,6 +10,7 @@ Source: the installed ``anthropic`` package, which is the authority on wire type
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -117,7 +118,7 @@ def query(params: Any) -> Callable[[Mapping[str, Sequence[str]]], dict[str, Any]
                 continue
             value: Any = list(values) if key in arrays else _scalar(hints[key], values[-1])
             try:
-                found[key] = adapters[key].validate_python(value)
+                found[key] = adapters[key].validate_python(value, strict=True)
             except ValidationError as error:
                 raise InvalidRequest(f"{name}: {_reason(error.errors()[0])}") from None
         return found
@@ -129,7 +130,7 @@ def _scalar(hint: Any, text: str) -> Any:
     if hint is bool:
         return {"true": True, "false": False}.get(text.lower(), text)
     if hint is int:
-        return int(text) if text.isascii() and text.lstrip("-").isdigit() and len(text) < 19 else text
+        return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
     return text
 
 
@@ -248,16 +249,26 @@ def _explain(error: ValidationError, body: object) -> str:
     return f"{'.'.join(path)}: {reason}" if path else f"the request body: {reason}"
 
 
-def _path(location: tuple[int | str, ...], value: object, kind: str) -> list[str]:
+def _path(location: tuple[int | str, ...], value: Any, kind: str) -> list[str]:
     """`location` without the names of union members that pydantic puts between keys."""
     path: list[str] = []
     for position, part in enumerate(location):
-        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+        last = position == len(location) - 1
+        if isinstance(value, dict):
+            inside = part in value and (last or not _is_tag(value, part))
+        else:
+            inside = isinstance(value, list) and type(part) is int
+        if inside:
             value = value[part]
-        elif not (kind == "missing" and position == len(location) - 1):
+        elif not (kind == "missing" and last):
             continue
         path.append(str(part))
     return path
+
+
+def _is_tag(value: dict[Any, Any], part: int | str) -> bool:
+    """Whether `part` is the tag of `value` and not a key of it: ``text`` may be both."""
+    return part in [value.get(tag) for tag in TAGS] and not isinstance(value[part], dict | list)
 
 
 def _reason(problem: Any) -> str:

@@ -52,7 +52,7 @@ class Draft:
 
 
 class Stamp:
-    """Gives events their id and a `processed_at` that is later than every one before."""
+    """Gives events their id and, sealed in the order of the journal, a `processed_at` after all before."""
 
     def __init__(self, clock: Clock, new_id: NewId, last: datetime | None = None) -> None:
         self._clock = clock
@@ -60,29 +60,35 @@ class Stamp:
         self._last = last
 
     def event(self, body: Mapping[str, Any], private: Doc | None = None) -> Draft:
-        """A public event: `body` with id (kept where it has one) and time."""
-        return Draft("event", self._stamped(body), private)
+        """A public event: `body` with an id (kept where it has one)."""
+        return Draft("event", self._identified(body), private)
 
     def queued(self, body: Mapping[str, Any]) -> Draft:
-        """A client event as it came in, with an id and without a time."""
-        return Draft("queued", {"id": self._new_id("sevt"), **body})
+        """A client event as it came in, with an id; it gets no time."""
+        return Draft("queued", {"id": self.new_id(), **body})
 
     def private(self, type: str, private: Doc) -> Draft:
         """A record that is never shown."""
-        return Draft("private", self._stamped({"type": type}), private)
+        return Draft("private", self._identified({"type": type}), private)
+
+    def seal(self, drafts: Iterable[Draft]) -> None:
+        """Set the times of `drafts`, which are appended next."""
+        for draft in drafts:
+            if draft.kind != "queued":
+                self._last = self.now()
+                draft.event["processed_at"] = rfc3339(self._last)
 
     def now(self) -> datetime:
         """The time that the next event would get."""
         return after(self._clock, self._last)
 
     def new_id(self) -> str:
-        """An event id given out ahead of its event, for previews."""
+        """An event id given out ahead of its event."""
         return self._new_id("sevt")
 
-    def _stamped(self, body: Mapping[str, Any]) -> Doc:
-        self._last = after(self._clock, self._last)
-        event_id = body.get("id") or self._new_id("sevt")
-        return {"id": event_id, "type": body["type"], "processed_at": rfc3339(self._last)} | {
+    def _identified(self, body: Mapping[str, Any]) -> Doc:
+        event_id = body.get("id") or self.new_id()
+        return {"id": event_id, "type": body["type"], "processed_at": None} | {
             k: v for k, v in body.items() if k not in ("id", "type")
         }
 

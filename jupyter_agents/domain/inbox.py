@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jupyter_agents.domain import content
 from jupyter_agents.domain.events import ANSWERS
 from jupyter_agents.domain.sessions import State
 from jupyter_agents.errors import Conflict, InvalidRequest, NotSupported
@@ -21,9 +22,10 @@ def check(state: State, events: Sequence[Doc]) -> None:
     """Raises `InvalidRequest` or `Conflict` for the first event that does not fit."""
     if not events:
         raise InvalidRequest("events: send at least one event.")
-    if state.status == "terminated" or state.deleted:
+    if state.status == "terminated":
         raise Conflict("The session is terminated and takes no more events.")
     answered = {e[ANSWERS[e["type"]]] for e in state.queue if e["type"] in ANSWERS}
+    interrupted = any(e["type"] == "user.interrupt" for e in state.queue)
     for position, event in enumerate(events):
         where = f"events.{position}"
         kind = event["type"]
@@ -31,36 +33,40 @@ def check(state: State, events: Sequence[Doc]) -> None:
             raise NotSupported(kind)
         if kind == "user.tool_result":
             raise InvalidRequest(f"{where}: user.tool_result is for self-hosted environments only.")
-        if kind not in SETTLING and (state.stopped or {}).get("type") == "budget_reached" and _idle(state):
-            raise InvalidRequest(
-                f"{where}: the session has reached its budget; only {', '.join(SETTLING)} are accepted."
-            )
-        if kind == "user.message":
-            _check_message(state, where, event)
-        elif kind in ANSWERS:
+        if kind == "user.interrupt":
+            _check_interrupt(state, where, event)
+            interrupted = True
+        elif kind == "user.message":
+            _check_message(state, where, event, interrupted)
+        elif interrupted:
+            raise InvalidRequest(f"{where}: the session is being interrupted, which closes its open calls.")
+        else:
             _check_answer(state, where, event, answered)
 
 
-def _idle(state: State) -> bool:
-    return state.status == "idle"
+def _check_interrupt(state: State, where: str, event: Doc) -> None:
+    thread = event.get("session_thread_id")
+    if thread is not None and thread != state.session["thread_id"]:
+        raise InvalidRequest(f"{where}.session_thread_id: this session has no such thread.")
 
 
-def _check_message(state: State, where: str, event: Doc) -> None:
-    if _idle(state) and state.waiting:
+def _check_message(state: State, where: str, event: Doc, interrupted: bool) -> None:
+    idle = state.status == "idle"
+    if idle and (state.stopped or {}).get("type") == "budget_reached":
+        raise InvalidRequest(
+            f"{where}: the session has reached its budget; only {', '.join(SETTLING)} are accepted."
+        )
+    if idle and state.waiting and not interrupted:
         calls = ", ".join(call.id for call in state.waiting)
         raise InvalidRequest(f"{where}: the session waits for answers to {calls}; answer or interrupt first.")
     check_content(f"{where}.content", event["content"])
 
 
-def check_content(where: str, content: Sequence[Doc]) -> None:
-    """Content of a user message: not empty, nothing redacted."""
-    if not content:
+def check_content(where: str, message: Sequence[Doc]) -> None:
+    """Content of a user message: not empty, and what a model can take."""
+    if not message:
         raise InvalidRequest(f"{where}: give at least one content block.")
-    for position, block in enumerate(content):
-        if block["type"] == "redacted":
-            raise InvalidRequest(f"{where}.{position}: redacted blocks cannot be sent.")
-        if block["type"] == "text" and not block["text"].strip():
-            raise InvalidRequest(f"{where}.{position}.text: must not be empty.")
+    content.check(where, message)
 
 
 def _check_answer(state: State, where: str, event: Doc, answered: set[str]) -> None:
@@ -77,4 +83,5 @@ def _check_answer(state: State, where: str, event: Doc, answered: set[str]) -> N
         raise InvalidRequest(f"{where}.type: `{call_id}` takes another kind of answer.")
     if event.get("deny_message") and event.get("result") != "deny":
         raise InvalidRequest(f"{where}.deny_message: only with result 'deny'.")
+    content.check(f"{where}.content", event.get("content") or [])
     answered.add(call_id)

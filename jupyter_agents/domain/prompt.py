@@ -64,7 +64,8 @@ def build_request(state: State, dropped: Iterable[str] = ()) -> Doc:
 def _system(state: State, agent: Mapping[str, Any]) -> list[Doc]:
     texts = [agent["system"]] if agent["system"] else []
     if tools.needs_sandbox(agent):
-        texts.append("\n\n".join([PLACES, *state.session["notes"], *state.notes.values()]))
+        notes = [PLACES, *state.session["notes"], *state.notes.values()]
+        texts.append("\n\n".join(note for note in notes if note))
     return [{"type": "text", "text": text} for text in texts]
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_agents.domain import limits
+from jupyter_agents.domain import limits, pricing
 from jupyter_agents.domain.agents import TOOLSET, snapshot
 from jupyter_agents.domain.environments import allowed_hosts
+from jupyter_agents.domain.tools import OFFERED
 from jupyter_agents.domain.usage import Usage
 from jupyter_agents.errors import InvalidRequest, NotSupported
 from jupyter_agents.ids import parse_time
@@ -22,8 +23,16 @@ OWN_FIELDS = ("thread_id", "notes")
 MAX_INITIAL_EVENTS = 50
 
 
-def check_runnable(agent: Mapping[str, Any]) -> None:
-    """Raises `NotSupported` for what an agent may store and this server does not run yet."""
+def check_runnable(agent: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """Raises `NotSupported` for what an agent may store and this server does not run yet.
+
+    A budget needs a model with a price (spec section 18.2).
+    """
+    if body.get("budget") is not None and not pricing.model(agent["model"]["id"]).known:
+        raise InvalidRequest(
+            f"budget: there is no price for the model {agent['model']['id'][:100]!r}.",
+            code="model_not_budgetable",
+        )
     if agent["mcp_servers"]:
         raise NotSupported("agent.mcp_servers")
     for tool in agent["tools"]:
@@ -32,6 +41,9 @@ def check_runnable(agent: Mapping[str, Any]) -> None:
         for config in (tool["default_config"], *tool["configs"]):
             if config["permission_policy"]["type"] == "auto":
                 raise NotSupported("permission_policy auto")
+        for config in tool["configs"]:
+            if config["enabled"] and config["name"] not in OFFERED:
+                raise NotSupported(f"the tool {config['name']}")
 
 
 def check_body(body: Mapping[str, Any]) -> None:
@@ -89,7 +101,7 @@ def create_session(
         "outcome_evaluations": [],
         "budget": body.get("budget"),
         "deployment_id": None,
-        "usage": Usage().wire(priced=True),
+        "usage": Usage().wire(priced=pricing.model(agent["model"]["id"]).known),
         "created_at": now,
         "updated_at": now,
         "archived_at": None,

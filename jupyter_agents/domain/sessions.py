@@ -1,6 +1,6 @@
-"""A session as a fold over its journal: `apply` reads one record, `step` says what happens next.
+"""A session as a fold over its journal: `apply` reads one record; `steps.step` says what happens next.
 
-Both are pure: no await, no I/O, no clock. Source: spec sections 3 to 5, docs/decisions.md "Wire".
+Pure: no await, no I/O, no clock. Source: spec sections 3 to 5, docs/decisions.md "Wire".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from jupyter_agents.domain import pricing
-from jupyter_agents.domain.events import ANSWERS, Record
+from jupyter_agents.domain.events import Record
 from jupyter_agents.domain.usage import Usage
 from jupyter_agents.ids import parse_time
 
@@ -20,7 +20,7 @@ Status = Literal["idle", "running", "rescheduling", "terminated"]
 
 DEFAULT_MAX_TURNS = 200
 MAX_FAILURES = 6
-MAX_CUTS = 3
+EMPTY = {"type": "text", "text": ""}
 
 
 @dataclass
@@ -52,7 +52,14 @@ class Call:
 
 @dataclass
 class State:
-    """Everything the records say. `session` is the object as created; lists grow in place."""
+    """Everything the records say. Lists grow in place.
+
+    session: the object as created, with later updates. messages: the Messages thread. owes: whether
+    the model has yet to answer what stands last in it. announced: the calls that the newest
+    ``requires_action`` named. request: the open model request. stopped: the newest stop reason.
+    rounds, failures, cuts: model requests of this turn, and how many of the last ones failed or were
+    cut at their token limit.
+    """
 
     session: Doc = field(default_factory=dict)
     status: Status = "idle"
@@ -62,7 +69,8 @@ class State:
     messages: list[Doc] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
-    answers: dict[str, list[Doc]] = field(default_factory=dict)
+    answers: dict[str, Doc] = field(default_factory=dict)
+    owes: bool = False
     announced: frozenset[str] = frozenset()
     request: str | None = None
     stop_reason: str | None = None
@@ -73,7 +81,6 @@ class State:
     failures: int = 0
     cuts: int = 0
     exhausted: bool = False
-    deleted: bool = False
     usage: Usage = field(default_factory=Usage)
     running_since: datetime | None = None
 
@@ -106,154 +113,13 @@ class State:
         return self.usage.wire(priced=pricing.model(self.session["agent"]["model"]["id"]).known)
 
 
-@dataclass(frozen=True)
-class Wait:
-    """Nothing to do until a client speaks."""
-
-
-@dataclass(frozen=True)
-class Stop:
-    """The session is over."""
-
-
-@dataclass(frozen=True)
-class StartTurn:
-    """Go from idle to running."""
-
-
-@dataclass(frozen=True)
-class Settle:
-    """Process a client's answer to a call."""
-
-    event: Doc
-
-
-@dataclass(frozen=True)
-class CallModel:
-    """Take the queued user messages, then ask the model."""
-
-    messages: list[Doc]
-
-
-@dataclass(frozen=True)
-class RunTools:
-    """Run these calls and record their results."""
-
-    calls: list[Call]
-
-
-@dataclass(frozen=True)
-class Deny:
-    """Give these calls an error result without running them."""
-
-    calls: list[Call]
-
-
-@dataclass(frozen=True)
-class Retry:
-    """Wait for the `attempt`-th time, then ask the model again."""
-
-    attempt: int
-
-
-@dataclass(frozen=True)
-class Interrupt:
-    """Close what is open and end the turn."""
-
-    event: Doc
-
-
-@dataclass(frozen=True)
-class EndTurn:
-    """Go idle with this stop reason; `error` is a ``session.error`` to record first."""
-
-    reason: Doc
-    details: Doc | None = None
-    error: tuple[str, str] | None = None
-
-
-Step = Wait | Stop | StartTurn | Settle | CallModel | RunTools | Deny | Retry | Interrupt | EndTurn
-
-
-def step(state: State) -> Step:
-    """What happens next, by the records alone."""
-    if state.deleted or state.status == "terminated":
-        return Stop()
-    for event in state.queue:
-        if event["type"] == "user.interrupt":
-            return Interrupt(event)
-    for event in state.queue:
-        if event["type"] in ANSWERS:
-            return Settle(event)
-    if state.status == "idle":
-        return _from_idle(state)
-    if state.exhausted:
-        return EndTurn({"type": "retries_exhausted"})
-    if state.status == "rescheduling":
-        return Retry(state.failures)
-    return _from_running(state)
-
-
-def _from_idle(state: State) -> Step:
-    waiting = frozenset(call.id for call in state.waiting)
-    if waiting:
-        return Wait() if waiting == state.announced else _requires_action(state)
-    unfinished = any(not call.done for call in state.calls.values())
-    answered = bool(state.announced)
-    if unfinished or answered or _messages(state):
-        return StartTurn()
-    return Wait()
-
-
-def _from_running(state: State) -> Step:
-    open_calls = [call for call in state.calls.values() if not call.done]
-    denied = [call for call in open_calls if call.denied]
-    if denied:
-        return Deny(denied)
-    runnable = [call for call in open_calls if not call.waits]
-    if runnable:
-        return RunTools(runnable)
-    if open_calls:
-        return _requires_action(state)
-    return _ask_or_end(state)
-
-
-def _ask_or_end(state: State) -> Step:
-    if state.stop_reason == "refusal":
-        return EndTurn({"type": "refusal"}, state.stop_details)
-    if state.stop_reason == "model_context_window_exceeded":
-        message = "The conversation no longer fits the model's context window; start a new session."
-        return EndTurn({"type": "retries_exhausted"}, error=("compaction_limit_reached_error", message))
-    queued = _messages(state)
-    asked = bool(state.messages) and state.messages[-1]["role"] == "user"
-    if not (asked or queued or state.stop_reason == "pause_turn"):
-        return EndTurn({"type": "end_turn"})
-    if state.cuts > MAX_CUTS:
-        message = f"The model's answer was cut at its token limit {state.cuts} times in a row."
-        return EndTurn({"type": "retries_exhausted"}, error=("tool_use_limit_reached_error", message))
-    if state.rounds >= state.max_turns:
-        message = f"The turn reached its limit of {state.max_turns} model requests."
-        return EndTurn({"type": "retries_exhausted"}, error=("tool_use_limit_reached_error", message))
-    if state.over_budget:
-        return EndTurn({"type": "budget_reached"})
-    return CallModel(queued)
-
-
-def _requires_action(state: State) -> EndTurn:
-    return EndTurn({"type": "requires_action", "event_ids": [call.id for call in state.waiting]})
-
-
-def _messages(state: State) -> list[Doc]:
-    return [event for event in state.queue if event["type"] == "user.message"]
-
-
 def apply(state: State, record: Record) -> State:
     """`state` after `record`. The state given is used up. Unknown types pass through.
 
     Handled: queued client events; ``private.session``, ``private.note``; ``user.*``;
     ``agent.tool_use``, ``agent.custom_tool_use``, ``agent.tool_result``;
     ``span.model_request_start`` and ``_end``; ``session.status_*``, ``session.error``,
-    ``session.usage``, ``session.updated``, ``session.deleted``.
+    ``session.usage``, ``session.updated``.
     """
     state.seq = record.seq
     event = record.event
@@ -262,7 +128,7 @@ def apply(state: State, record: Record) -> State:
         return state
     at = parse_time(event["processed_at"])
     state.last = at
-    handler = _HANDLERS.get(event["type"])
+    handler = HANDLERS.get(event["type"])
     if handler is not None:
         handler(state, event, record.private or {}, at)
     return state
@@ -283,9 +149,10 @@ def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 def _confirmation(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
-    call = state.calls[event["tool_use_id"]]
-    call.answer = event["result"]
-    call.reason = event.get("deny_message") or ""
+    call = state.calls.get(event["tool_use_id"])
+    if call is not None:
+        call.answer = event["result"]
+        call.reason = event.get("deny_message") or ""
 
 
 def _interrupted(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -311,23 +178,23 @@ def _call(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 def _result(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
-    call = state.calls[event.get("tool_use_id") or event["custom_tool_use_id"]]
+    call = state.calls.get(event.get("tool_use_id") or event["custom_tool_use_id"])
+    if call is None or call.done:
+        return
     call.done = True
-    state.answers[call.id] = [
-        {
-            "type": "tool_result",
-            "tool_use_id": call.tool_use_id,
-            "content": event.get("content") or [{"type": "text", "text": "(no output)"}],
-            "is_error": bool(event.get("is_error")),
-        }
-    ]
+    state.answers[call.id] = {
+        "type": "tool_result",
+        "tool_use_id": call.tool_use_id,
+        "content": event.get("content") or [{"type": "text", "text": "(no output)"}],
+        "is_error": bool(event.get("is_error")),
+    }
     if all(c.done for c in state.calls.values()):
-        results = [block for c in state.calls.values() for block in state.answers[c.id]]
-        _user_turn(state)["content"] += results
+        _user_turn(state)["content"] += [state.answers[c] for c in state.calls]
         state.calls, state.answers = {}, {}
 
 
 def _user_turn(state: State) -> Doc:
+    state.owes = True
     if not state.messages or state.messages[-1]["role"] != "user":
         state.messages.append({"role": "user", "content": []})
     return state.messages[-1]
@@ -349,8 +216,10 @@ def _request_end(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.stop_reason = response["stop_reason"]
     state.stop_details = response.get("stop_details")
     state.cuts = state.cuts + 1 if private.get("cut") else 0
-    if response["content"]:
-        state.messages.append({"role": "assistant", "content": response["content"]})
+    state.owes = response["stop_reason"] == "pause_turn"
+    content = [block for block in response["content"] if block != EMPTY]
+    if content:
+        state.messages.append({"role": "assistant", "content": content})
 
 
 def _running(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -390,11 +259,7 @@ def _updated(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.session |= private
 
 
-def _deleted(state: State, event: Doc, private: Doc, at: datetime) -> None:
-    state.deleted = True
-
-
-_HANDLERS = {
+HANDLERS = {
     "private.session": _created,
     "private.note": _note,
     "user.message": _user_message,
@@ -413,5 +278,4 @@ _HANDLERS = {
     "session.status_idle": _idle,
     "session.status_terminated": _terminated,
     "session.updated": _updated,
-    "session.deleted": _deleted,
 }

@@ -18,6 +18,7 @@ PREFIX = "jupyter-agents/"
 SHARED = frozenset({"sandbox", "image", "cpus", "memory", "pids", "disk", "idle-timeout", "hosting"})
 SESSION = frozenset({"workspace", "max-turns", "notebook", "forked-from"})
 SANDBOXES = ("auto", "docker", "bubblewrap", "landlock")
+MOST_TURNS = 10_000
 UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
 
 
@@ -52,7 +53,7 @@ def settings(default: Settings, ceiling: Settings, *metadata: Mapping[str, str])
         image=given.get("image", default.image),
         cpus=cpus,
         memory=_size("memory", given.get("memory"), default.memory, ceiling.memory),
-        pids=int(_number("pids", given.get("pids"), default.pids, ceiling.pids)),
+        pids=_whole("pids", given.get("pids"), default.pids, ceiling.pids),
         disk=_size("disk", given.get("disk"), default.disk, ceiling.disk),
         idle_timeout=_seconds(given.get("idle-timeout"), default.idle_timeout, ceiling.idle_timeout),
     )
@@ -68,13 +69,19 @@ def check_keys(metadata: Mapping[str, str], known: frozenset[str]) -> None:
 
 def max_turns(metadata: Mapping[str, str], default: int) -> int:
     """``jupyter-agents/max-turns``: model requests per user turn."""
-    return int(_number("max-turns", metadata.get(PREFIX + "max-turns"), default, 10_000))
+    return _whole("max-turns", metadata.get(PREFIX + "max-turns"), default, MOST_TURNS)
+
+
+def _whole(key: str, text: str | None, default: int, ceiling: int) -> int:
+    if text is not None and not re.fullmatch(r"[0-9]+", text):
+        raise InvalidRequest(f"metadata.{PREFIX}{key}: {text[:50]!r} is not a whole number above 0.")
+    return int(_number(key, text, default, ceiling))
 
 
 def _number(key: str, text: str | None, default: float, ceiling: float) -> float:
     if text is None:
         return default
-    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text) or float(text) <= 0:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text) or float(text) <= 0:
         raise InvalidRequest(f"metadata.{PREFIX}{key}: {text[:50]!r} is not a number above 0.")
     return _below(key, float(text), ceiling, text)
 
@@ -82,8 +89,8 @@ def _number(key: str, text: str | None, default: float, ceiling: float) -> float
 def _size(key: str, text: str | None, default: int, ceiling: int) -> int:
     if text is None:
         return default
-    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([KMGT]iB|B|)", text)
-    if found is None:
+    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([KMGT]iB|B|)", text)
+    if found is None or not float(found[1]):
         raise InvalidRequest(f"metadata.{PREFIX}{key}: {text[:50]!r} is not a size such as 512MiB or 1GiB.")
     return int(_below(key, float(found[1]) * UNITS[found[2]], ceiling, text))
 
@@ -91,8 +98,8 @@ def _size(key: str, text: str | None, default: int, ceiling: int) -> int:
 def _seconds(text: str | None, default: float, ceiling: float) -> float:
     if text is None:
         return default
-    found = re.fullmatch(r"(\d{1,9})s?", text)
-    if found is None:
+    found = re.fullmatch(r"([0-9]{1,9})s?", text)
+    if found is None or not int(found[1]):
         raise InvalidRequest(f"metadata.{PREFIX}idle-timeout: {text[:50]!r} is not a time such as 300s.")
     return _below("idle-timeout", float(found[1]), ceiling, text)
 

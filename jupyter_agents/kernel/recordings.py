@@ -7,6 +7,7 @@ Source: docs/decisions.md "Replay", docs/local-api.md.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Recordings:
 
     def __init__(self) -> None:
         self.record_to: Path | None = None
-        self.replay_from: Path | None = None
+        folder = os.environ.get("JUPYTER_AGENTS_REPLAY")
+        self.replay_from = Path(folder).expanduser() if folder else None
         self._targets: dict[str, Path] = {}
 
     def record(self, folder: str) -> None:

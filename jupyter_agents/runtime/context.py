@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +19,8 @@ from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.manager import MOST_FILES, Parts, SessionManager
 from jupyter_agents.runtime.model import AnthropicModel, Model
-from jupyter_agents.runtime.replay import Recordings, ReplayModel
-from jupyter_agents.runtime.runfile import SUFFIX, export, parse
+from jupyter_agents.runtime.recorder import Recorder
+from jupyter_agents.runtime.replay import ReplayModel
 from jupyter_agents.runtime.streams import Hub
 from jupyter_agents.runtime.tools import SessionTools
 from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
@@ -37,9 +35,6 @@ from jupyter_agents.store.ownership import Ownership
 Doc = dict[str, Any]
 
 DATABASE = "agents.db"
-PREVIEW_SOURCES = ("image", "document")
-
-log = logging.getLogger(__name__)
 
 Providers = Callable[[], Sequence[SandboxProvider]]
 
@@ -92,8 +87,7 @@ class Context:
         self.config = config
         self.clock = clock
         self.new_id = new_id or IdSource(clock)
-        for folder in (config.data_dir, config.data_dir / "runs"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.database = Database(config.data_dir / DATABASE)
         self.catalog = Catalog(self.database)
         self.journal = Journal(self.database)
@@ -106,8 +100,7 @@ class Context:
         self.choices: dict[str, asyncio.Task[Choice]] = {}
         self.pythons: dict[str, tuple[Path, ...]] = {}
         self._dropped: dict[str, set[str]] = {}
-        self._recordings: dict[str, Recordings] = {}
-        self._writing: set[asyncio.Task[None]] = set()
+        self.recorder = Recorder(self.journal, config.data_dir / "runs", config.replay, self.new_id)
         self.manager = SessionManager(
             Parts(
                 journal=self.journal,
@@ -122,8 +115,8 @@ class Context:
                 tools=self._tools,
                 check=self._check_session,
                 idle_timeout=lambda doc: self._settings(doc).idle_timeout,
-                turn_ended=self._turn_ended,
-                resolve=self._resolve,
+                turn_ended=self.recorder.write_soon,
+                forget=self._forget,
                 write=self.database.write,
                 max_files=config.max_files,
             )
@@ -137,7 +130,7 @@ class Context:
     async def stop(self) -> None:
         """End sandboxes and streams, then close the store."""
         await self.manager.stop()
-        await asyncio.gather(*self._writing, return_exceptions=True)
+        await self.recorder.close()
         for task in self.choices.values():
             task.cancel()
         await asyncio.gather(*self.choices.values(), return_exceptions=True)
@@ -153,42 +146,13 @@ class Context:
 
     def model(self, session_id: str) -> Model:
         """The model of a session: its recording where it has one, else the endpoint."""
-        recordings = self.recordings(session_id)
+        recordings = self.recorder.recordings(session_id)
         if recordings is not None:
             return ReplayModel(recordings)
         problem = self.endpoint.problem()
         if problem is not None:
             return _NoModel(problem)
         return AnthropicModel(self.endpoint.client(), self._dropped)
-
-    def recordings(self, session_id: str) -> Recordings | None:
-        """What the session replays: its own recordings, else the server's folder, else None."""
-        if session_id not in self._recordings:
-            files = sorted(self._replays(session_id).glob(f"*{SUFFIX}"))
-            if files:
-                found = Recordings()
-                for file in files:
-                    found.add(parse(file.read_text("utf-8")))
-                self._recordings[session_id] = found
-            elif self.config.replay is not None:
-                found = Recordings()
-                found.add_folder(self.config.replay)
-                self._recordings[session_id] = found
-        return self._recordings.get(session_id)
-
-    def add_replay(self, session_id: str, text: str) -> int:
-        """Let a session be answered from a run file; returns the number of its exchanges."""
-        recording = parse(text)
-        folder = self._replays(session_id)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"{len(list(folder.iterdir())):04}{SUFFIX}"
-        path.write_text(text, "utf-8")
-        self._recordings.pop(session_id, None)
-        return len(recording.exchanges)
-
-    def run_file(self, session_id: str) -> str:
-        """A session's run file. Blocks."""
-        return "".join(export(self.journal.read(session_id)))
 
     def workspace(self, session: Doc) -> Path:
         """The host folder that is the session's ``/workspace``."""
@@ -239,7 +203,7 @@ class Context:
             self.files,
             self.blobs,
             self.clock,
-            lambda: self.recordings(session["id"]),
+            lambda: self.recorder.recordings(session["id"]),
         )
 
     async def _provider(self, session: Doc) -> SandboxProvider:
@@ -264,41 +228,9 @@ class Context:
             python=self.pythons.get(session["id"], self.config.python),
         )
 
-    async def _resolve(self, request: Doc) -> Doc:
-        messages = [
-            m | {"content": [await self._block(b) for b in m["content"]]} for m in request["messages"]
-        ]
-        return request | {"messages": messages}
-
-    async def _block(self, block: Doc) -> Doc:
-        source = block.get("source")
-        if block["type"] not in PREVIEW_SOURCES or not source or source.get("type") != "file":
-            return block
-        doc, data = await asyncio.to_thread(self.files.bytes_of, source["file_id"])
-        inline = {
-            "type": "base64",
-            "media_type": doc["mime_type"],
-            "data": base64.b64encode(data).decode(),
-        }
-        return block | {"source": inline}
-
-    def _turn_ended(self, session_id: str) -> None:
-        task = asyncio.create_task(asyncio.to_thread(self._write_run_file, session_id))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
-
-    def _write_run_file(self, session_id: str) -> None:
-        path = self.config.data_dir / "runs" / f"{session_id}{SUFFIX}"
-        temporary = path.with_suffix(".new")
-        try:
-            temporary.write_text(self.run_file(session_id), "utf-8")
-            temporary.chmod(0o600)
-            temporary.replace(path)
-        except OSError as error:
-            log.warning("The run file %s cannot be written: %s", path, error)
-
-    def _replays(self, session_id: str) -> Path:
-        return self.config.data_dir / "runs" / "replay" / session_id
+    def _forget(self, session_id: str) -> None:
+        self.recorder.forget(session_id)
+        self.pythons.pop(session_id, None)
 
 
 class _NoModel:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -62,10 +63,9 @@ class Endpoint:
 
     def problem(self) -> str | None:
         """Why no request can be made, with what to do; None where one can."""
-        url = urlsplit(self.base_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
+        if not _is_address(self.base_url):
             return f"The model endpoint {self.base_url!r} is not an http(s) address."
-        if any(self.base_url.startswith(own.rstrip("/")) for own in self.own_urls):
+        if any(_same_place(self.base_url, own) for own in self.own_urls):
             return (
                 "The model endpoint is this server itself. Set JUPYTER_AGENTS_MODEL_URL to a "
                 "Messages API endpoint and restart."
@@ -84,8 +84,12 @@ class Endpoint:
         key = self.key()[0] or ""
         place = (self.base_url, key)
         if place not in self._clients:
+            loopback = is_loopback(urlsplit(self.base_url).hostname)
             self._clients[place] = anthropic.AsyncAnthropic(
-                base_url=self.base_url, api_key=key, max_retries=0, timeout=600.0
+                base_url=self.base_url,
+                api_key=key,
+                max_retries=0,
+                http_client=anthropic.DefaultAsyncHttpxClient(trust_env=not loopback),
             )
         return self._clients[place]
 
@@ -126,3 +130,28 @@ class Endpoint:
             return None
         key = saved.get("api_key") if isinstance(saved, dict) else None
         return key if isinstance(key, str) else None
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether `host` is this machine and no other, so that no HTTP proxy stands before it."""
+    return host in ("localhost", "0.0.0.0", "::", "::1") or (host or "").startswith("127.")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def _same_place(url: str, own: str) -> bool:
+    """Whether `url` lies below `own`, by whatever name this machine is called."""
+    there, here = urlsplit(url), urlsplit(own)
+    if there.port != here.port or not (there.path + "/").startswith(here.path.rstrip("/") + "/"):
+        return False
+    return there.hostname == here.hostname or (is_loopback(there.hostname) and _is_here(here.hostname))
+
+
+def _is_here(host: str | None) -> bool:
+    return is_loopback(host) or host == socket.gethostname()

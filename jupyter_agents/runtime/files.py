@@ -6,6 +6,7 @@ A file's document carries two fields of its own that the wire never shows: ``_sh
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import re
 import shutil
@@ -127,8 +128,7 @@ class Files:
 
     def content(self, file_id: str) -> tuple[Doc, Path]:
         """A downloadable file and where its bytes lie; raises as spec section 7.1 says."""
-        doc = self.get(file_id)
-        self._check_fresh(doc)
+        doc = self.fresh(file_id)
         if not doc["downloadable"]:
             raise InvalidRequest(
                 f"File `{file_id}` was uploaded and cannot be downloaded; files that a session produced can.",
@@ -138,22 +138,20 @@ class Files:
 
     def bytes_of(self, file_id: str) -> tuple[Doc, bytes]:
         """A file's bytes for the server's own use, such as an image block. Blocks."""
-        doc = self.get(file_id)
-        self._check_fresh(doc)
+        doc = self.fresh(file_id)
         return doc, self._blobs.path(doc["_sha256"]).read_bytes()
 
-    def _check_fresh(self, doc: Doc) -> None:
+    def fresh(self, file_id: str) -> Doc:
+        """A file's document; raises `NotFound` where it is not there or has expired."""
+        doc = self.get(file_id)
         expires = doc["expires_at"]
         if expires is not None and parse_time(expires) <= self._clock():
             raise NotFound(f"File `{doc['id']}` has expired.", code="file_expired")
+        return doc
 
-    async def mount(self, session_id: str, resource: Mapping[str, Any]) -> tuple[Doc, Mount | None]:
-        """Copy an uploaded file into a session: the resource as shown, and its mount at an exact path.
-
-        The mount is None where the path lies below ``/mnt/session/uploads`` anyway.
-        """
-        source = self.get(resource["file_id"])
-        self._check_fresh(source)
+    async def mount(self, session_id: str, resource: Mapping[str, Any]) -> Doc:
+        """Copy an uploaded file into a session; returns the resource as shown."""
+        source = self.fresh(resource["file_id"])
         copy = await self.add(
             (source["_sha256"], source["size_bytes"]),
             source["filename"],
@@ -166,7 +164,7 @@ class Files:
         host = self.uploads(session_id).joinpath(*below.parts)
         self._place(self._blobs.path(source["_sha256"]), host)
         now = rfc3339(self._clock())
-        shown = {
+        return {
             "id": self._new_id("sesrsc"),
             "type": "file",
             "file_id": copy["id"],
@@ -174,7 +172,6 @@ class Files:
             "created_at": now,
             "updated_at": now,
         }
-        return shown, None if _within(inside, UPLOADS) else Mount(host, place)
 
     def mounts(self, session_id: str, resources: Iterable[Mapping[str, Any]]) -> tuple[Mount, ...]:
         """The exact-path mounts of a session's file resources."""
@@ -189,11 +186,16 @@ class Files:
     def _place(self, blob: Path, host: Path) -> None:
         try:
             host.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            if host.is_dir():
-                raise IsADirectoryError
-            shutil.copyfile(blob, host)
+            with blob.open("rb") as source, host.open("xb") as copy:
+                shutil.copyfileobj(source, copy)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            raise InvalidRequest("mount_path: another file is mounted at or above this path.") from None
+            raise InvalidRequest(
+                "mount_path: another file is mounted at, above or below this path."
+            ) from None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise InvalidRequest("mount_path: a name in this path is too long.") from None
+            raise
         host.chmod(0o444)
 
     async def set_output(self, session_id: str, path: str, blob: tuple[str, int]) -> Doc:

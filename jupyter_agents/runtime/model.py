@@ -52,6 +52,8 @@ class Model(Protocol):
 class AnthropicModel:
     """A Messages API endpoint.
 
+    Whatever is raised while its answer is read is its fault, and becomes a `ModelError`.
+
     Parameters
     ----------
     client:
@@ -70,14 +72,16 @@ class AnthropicModel:
 
         try:
             return await self._stream(request, preview)
+        except ModelError:
+            raise
         except anthropic.BadRequestError as error:
             feature = refused_feature(error.message)
             if feature is not None and feature in request_features(request):
                 self._dropped.setdefault(request["model"], set()).add(feature)
                 return await self.answer(without_feature(request, feature), preview)
-            raise await self._explain(error, request) from None
-        except anthropic.AnthropicError as error:
-            raise await self._explain(error, request) from None
+            raise await self._explain(error, request) from error
+        except Exception as error:
+            raise await self._explain(error, request) from error
 
     async def _stream(self, request: Doc, preview: Preview) -> Answer:
         kinds: dict[int, Literal["text", "thinking", "other"]] = {}

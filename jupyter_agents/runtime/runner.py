@@ -12,22 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_agents.domain import events, inbox
+from jupyter_agents.domain import events, inbox, projection
 from jupyter_agents.domain.events import Draft, Stamp
-from jupyter_agents.domain.sessions import (
-    CallModel,
-    EndTurn,
-    Retry,
-    RunTools,
-    State,
-    Step,
-    Stop,
-    Wait,
-    apply,
-    step,
-)
+from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.steps import CallModel, EndTurn, Interrupt, Retry, RunTools, Step, Stop, Wait, step
 from jupyter_agents.ids import Clock, NewId
-from jupyter_agents.runtime.loop import close_open, end_turn, perform
+from jupyter_agents.runtime.loop import Drafts, close_open, end_turn, perform
 from jupyter_agents.runtime.model import Model
 from jupyter_agents.runtime.replay import Recordings
 from jupyter_agents.runtime.streams import Hub
@@ -36,15 +26,23 @@ from jupyter_agents.store.journal import Journal
 Doc = dict[str, Any]
 
 CRASHED = "The server stopped while this call was open: interrupted, it may have run."
+FAULT = "The server met an error of its own; its log has the details."
 CANCELLABLE = (CallModel, RunTools, Retry)
-PROJECTED = ("session.status_", "session.updated", "session.usage")
 
 log = logging.getLogger(__name__)
 
 
+class Retired(Exception):
+    """This runner is done; the session has another one, or none."""
+
+
 @dataclass(frozen=True)
 class Services:
-    """What every runner shares. project: writes changed fields to a session's row, inside a transaction."""
+    """What every runner shares.
+
+    project: writes changed fields to a session's row, and whether it is unsettled (None: as before),
+    inside a transaction. turn_ended: told of every session whose turn ended.
+    """
 
     journal: Journal
     hub: Hub
@@ -53,7 +51,7 @@ class Services:
     model: Callable[[str], Model]
     dropped: Callable[[str], set[str]]
     resolve: Callable[[Doc], Any]
-    project: Callable[[sqlite3.Connection, str, Doc], None]
+    project: Callable[[sqlite3.Connection, str, Doc, bool | None], None]
     turn_ended: Callable[[str], None]
 
 
@@ -80,7 +78,9 @@ class SessionRunner:
         self._task: asyncio.Task[None] | None = None
         self._current: asyncio.Task[None] | None = None
         self._cancellable = False
+        self._unsettled: bool | None = None
         self.broken = False
+        self.retired = False
 
     @property
     def id(self) -> str:
@@ -94,61 +94,66 @@ class SessionRunner:
 
     async def post(self, bodies: Sequence[Doc]) -> list[Doc]:
         """Take client events: checked, durable, then acted on. Returns them with their ids."""
-        inbox.check(self.state, bodies)
-        drafts = [self.stamp.queued(body) for body in bodies]
+        taken: list[Draft] = []
+
+        def drafts() -> list[Draft]:
+            inbox.check(self.state, bodies)
+            taken.extend(self.stamp.queued(body) for body in bodies)
+            return taken
+
         await self.append(drafts)
         self.wake()
-        if any(body["type"] == "user.interrupt" for body in bodies):
-            self._cancel_current()
-        return [draft.event for draft in drafts]
+        return [draft.event for draft in taken]
 
     async def recover(self) -> None:
         """Close what a crash left open, as errors; nothing is run a second time."""
-        drafts: list[Draft] = []
         if self.state.status in ("running", "rescheduling"):
             waiting = {call.id for call in self.state.waiting}
-            drafts = [d for d in close_open(self, CRASHED) if _call_of(d) not in waiting]
-        if drafts:
-            await self.append(drafts)
+            await self.append(lambda: [d for d in close_open(self, CRASHED) if _call_of(d) not in waiting])
         self.wake()
 
     def wake(self) -> None:
         """See to it that the loop runs, if there is anything to do."""
-        if not self.busy and not self.broken and not isinstance(step(self.state), Wait | Stop):
+        if not (self.busy or self.broken or self.retired or isinstance(step(self.state), Wait | Stop)):
             self._task = asyncio.create_task(self._run(), name=f"session {self.id}")
 
-    async def append(self, drafts: Sequence[Draft]) -> None:
-        """See `loop.Session.append`. What has begun is finished, even if the caller is cancelled."""
+    async def append(self, drafts: Drafts) -> None:
+        """See `loop.Session.append`. What has begun is finished, even if the caller is cancelled.
+
+        Raises `Retired`, and what a function that makes the drafts raises.
+        """
         task = asyncio.create_task(self._append(drafts))
         self._appends.add(task)
         task.add_done_callback(self._appends.discard)
         await asyncio.shield(task)
 
-    async def _append(self, drafts: Sequence[Draft]) -> None:
+    async def _append(self, given: Drafts) -> None:
         async with self._lock:
-            projected = any(d.event["type"].startswith(PROJECTED) for d in drafts)
-            ahead = [d for d in drafts if d.kind == "event"] if projected else []
-            also = self._projection(ahead) if projected else None
+            if self.retired:
+                raise Retired
+            drafts = given() if callable(given) else given
+            if not drafts:
+                return
+            self.stamp.seal(drafts)
+            also, unsettled = self._projection(drafts)
             records = await self.services.journal.append(self.id, self.state.seq, drafts, also)
+            self._unsettled = unsettled
             for record in records:
                 apply(self.state, record)
                 if record.kind == "event":
                     self.services.hub.publish(self.id, record.event, record.seq)
+            if any(d.kind == "queued" and d.event["type"] == "user.interrupt" for d in drafts):
+                self._cancel_current()
 
-    def _projection(self, drafts: Sequence[Draft]) -> Callable[[sqlite3.Connection], None]:
-        changes: Doc = {}
-        for draft in drafts:
-            kind = draft.event["type"]
-            if kind.startswith("session.status_"):
-                changes["status"] = kind.removeprefix("session.status_").replace(
-                    "rescheduled", "rescheduling"
-                )
-                changes["updated_at"] = draft.event["processed_at"]
-            elif kind == "session.usage":
-                changes["usage"] = draft.event["usage"]
-            elif kind == "session.updated":
-                changes |= draft.private or {}
-        return lambda connection: self.services.project(connection, self.id, changes)
+    def _projection(
+        self, drafts: Sequence[Draft]
+    ) -> tuple[Callable[[sqlite3.Connection], None] | None, bool]:
+        changes = projection.row(drafts)
+        unsettled = projection.unsettled(self.state, drafts)
+        mark = None if unsettled == self._unsettled else unsettled
+        if not changes and mark is None:
+            return None, unsettled
+        return lambda connection: self.services.project(connection, self.id, changes, mark), unsettled
 
     def model(self) -> Model:
         """See `loop.Session.model`."""
@@ -173,11 +178,20 @@ class SessionRunner:
             return []
         return recordings.drift({"messages": self.state.messages})
 
+    def retire(self) -> bool:
+        """Take nothing more, if nothing is going on; False where something is."""
+        if self.busy or self._appends:
+            return False
+        self.retired = True
+        return True
+
     async def close(self) -> None:
         """Stop without ending the turn: it goes on at the next start. Ends the sandbox."""
+        self.retired = True
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        waiting = [*self._appends] if self._task is None else [self._task, *self._appends]
+        await asyncio.gather(*waiting, return_exceptions=True)
         await self.tools.close()
 
     def _cancel_current(self) -> None:
@@ -188,10 +202,18 @@ class SessionRunner:
         try:
             while not isinstance(next_step := step(self.state), Wait | Stop):
                 await self._act(next_step)
-                if isinstance(next_step, EndTurn):
+                if isinstance(next_step, EndTurn | Interrupt):
                     self.services.turn_ended(self.id)
+        except Retired:
+            pass
         except sqlite3.Error as error:
-            self._break(error)
+            log.error("Session %s: the journal cannot be written: %s", self.id, error)
+            self._break(
+                f"The session's journal cannot be written ({error}). Free some disk space, then send again."
+            )
+        except Exception:
+            log.exception("Session %s cannot go on", self.id)
+            self._break(FAULT)
         finally:
             self._current = None
 
@@ -206,22 +228,15 @@ class SessionRunner:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-        except sqlite3.Error:
+        except (sqlite3.Error, Retired):
             raise
         except Exception:
             log.exception("Session %s: step %s failed", self.id, type(next_step).__name__)
-            await self._give_up()
+            await end_turn(self, EndTurn(events.RETRIES_EXHAUSTED, error=("unknown_error", FAULT)))
 
-    async def _give_up(self) -> None:
-        message = "The server met an error of its own; its log has the details."
-        error = ("unknown_error", message)
-        await end_turn(self, EndTurn(events.RETRIES_EXHAUSTED, error=error))
-
-    def _break(self, error: sqlite3.Error) -> None:
-        """The journal cannot be written: say so on the streams, and start anew at the next request."""
-        log.error("Session %s: the journal cannot be written: %s", self.id, error)
+    def _break(self, message: str) -> None:
+        """Nothing can be recorded: say so on the streams, and start anew at the next request."""
         self.broken = True
-        message = f"The session's journal cannot be written ({error}). Free some disk space, then send again."
         body = {"type": "error", "error": {"type": "api_error", "message": message}}
         self.services.hub.fail(self.id, body)
 

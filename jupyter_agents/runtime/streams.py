@@ -7,15 +7,14 @@ Source: spec section 6.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_agents.store.journal import dump
 
 MOST_WAITING = 10_000
-PREVIEWED = {"text": "agent.message", "thinking": "agent.thinking"}
+MOST_BYTES = 32 * 1024 * 1024
 
 Doc = dict[str, Any]
 
@@ -24,40 +23,54 @@ class Closed(Exception):
     """The stream is over."""
 
 
-@dataclass(eq=False)
 class Subscription:
-    """One reader. `deltas` are the event types it wants previews of."""
+    """One reader.
 
-    deltas: frozenset[str] = frozenset()
-    started: set[str] = field(default_factory=set)
-    queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING + 1))
-    dropped: bool = False
+    Parameters
+    ----------
+    deltas:
+        The event types that it wants previews of.
+    """
+
+    def __init__(self, deltas: Iterable[str] = ()) -> None:
+        self.deltas = frozenset(deltas)
+        self.started: set[str] = set()
+        self.closed = False
+        self._waiting: deque[str] = deque()
+        self._bytes = 0
+        self._news = asyncio.Event()
 
     async def next(self) -> str:
         """The next frame's data as JSON; raises `Closed` at the end."""
-        item = await self.queue.get()
-        if item is None:
-            raise Closed
-        return item
+        while not self._waiting:
+            if self.closed:
+                raise Closed
+            self._news.clear()
+            await self._news.wait()
+        return self._take()
 
     def ready(self) -> list[str]:
         """What can be had without waiting."""
-        found: list[str] = []
-        while not self.queue.empty():
-            item = self.queue.get_nowait()
-            if item is None:
-                self.queue.put_nowait(None)
-                break
-            found.append(item)
-        return found
+        return [self._take() for _ in range(len(self._waiting))]
 
     def put(self, data: str | None) -> None:
-        """Hand over one frame, or the end; a reader that is too slow is dropped."""
-        if self.dropped:
+        """Hand over one frame, or the end; a reader that is too slow loses what waits, and ends."""
+        if self.closed:
             return
-        if data is not None and self.queue.qsize() >= MOST_WAITING:
-            self.dropped, data = True, None
-        self.queue.put_nowait(data)
+        if data is None:
+            self.closed = True
+        elif self._waiting and (len(self._waiting) >= MOST_WAITING or self._bytes + len(data) > MOST_BYTES):
+            self._waiting.clear()
+            self.closed = True
+        else:
+            self._waiting.append(data)
+            self._bytes += len(data)
+        self._news.set()
+
+    def _take(self) -> str:
+        data = self._waiting.popleft()
+        self._bytes -= len(data)
+        return data
 
 
 class Hub:
@@ -69,7 +82,7 @@ class Hub:
 
     def subscribe(self, session_id: str, deltas: Iterable[str], seq: int) -> Subscription:
         """Hear of everything behind record `seq` from now on."""
-        subscription = Subscription(frozenset(deltas))
+        subscription = Subscription(deltas)
         self._subscriptions[session_id].add(subscription)
         self.seen.setdefault(session_id, seq)
         return subscription
@@ -85,10 +98,6 @@ class Hub:
     def sessions(self) -> list[str]:
         """Sessions that somebody listens to."""
         return list(self._subscriptions)
-
-    def listeners(self, session_id: str) -> int:
-        """How many read this session."""
-        return len(self._subscriptions.get(session_id, ()))
 
     def publish(self, session_id: str, event: Doc, seq: int) -> None:
         """Send a durable event to everyone; each record once."""

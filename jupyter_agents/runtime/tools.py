@@ -7,25 +7,27 @@ the next call. Source: docs/decisions.md "Sandbox and network" and "Replay".
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from jupyter_agents.domain.sessions import Call
-from jupyter_agents.errors import SandboxError, SandboxUnavailable
+from jupyter_agents.errors import ApiError, LimitExceeded, SandboxError, SandboxUnavailable
 from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.replay import Recordings
-from jupyter_agents.sandbox.base import Mount, Sandbox, SandboxProvider, SandboxSpec, ToolResult
+from jupyter_agents.sandbox.base import Sandbox, SandboxProvider, SandboxSpec, ToolResult
 from jupyter_agents.sandbox.changes import Change, Changes
-from jupyter_agents.sandbox.workspace import OUTPUTS, make_workspace, open_beneath
+from jupyter_agents.sandbox.workspace import FILE_BYTES, OUTPUTS, make_workspace, open_beneath
 from jupyter_agents.store.blobs import Blobs
 
 Doc = dict[str, Any]
 CHUNK = 1024 * 1024
+
+log = logging.getLogger(__name__)
 
 
 class SessionTools:
@@ -65,8 +67,10 @@ class SessionTools:
         self._clock = clock
         self._recordings = recordings
         self._starting: asyncio.Task[Sandbox] | None = None
+        self._workspace = Path()
         self._changes: Changes | None = None
-        self._outputs: list[Change] = []
+        self._found: list[Change] = []
+        self._outputs: dict[str, Change] = {}
         self.kind: str | None = None
         self.notes: tuple[str, ...] = ()
         self.state = "none"
@@ -76,7 +80,7 @@ class SessionTools:
     async def prepare(self) -> None:
         """See `loop.Tools`."""
         self.used_at = self._clock()
-        if self._wanted and self._starting is None:
+        if self._wanted and (self._starting is None or _failed(self._starting)):
             self._starting = asyncio.create_task(self._start(), name=f"sandbox of {self._id}")
             self._starting.add_done_callback(_retrieved)
 
@@ -102,26 +106,21 @@ class SessionTools:
     async def settle(self) -> list[Doc]:
         """See `loop.Tools`: register outputs; returns changes that no call has reported."""
         late = await self._changed()
-        outputs, self._outputs = self._outputs, []
-        newest = {change.path: change for change in outputs}
-        for change in newest.values():
+        for change in list(self._outputs.values()):
             await self._register(change)
+            if self._outputs.get(change.path) is change:
+                del self._outputs[change.path]
         self.used_at = self._clock()
         return late
-
-    async def add_file(self, mount: Mount) -> None:
-        """Make one more file readable while the sandbox runs."""
-        if self._starting is not None:
-            sandbox = await self._starting
-            await sandbox.add_file(mount)
 
     async def close(self) -> None:
         """End the sandbox; the next call starts another. Idempotent."""
         starting, self._starting = self._starting, None
         if starting is not None:
             starting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, SandboxError):
-                await (await starting).close()
+            await asyncio.wait([starting])
+            if not _failed(starting):
+                await starting.result().close()
             self.state = "closed"
         changes, self._changes = self._changes, None
         if changes is not None:
@@ -133,11 +132,12 @@ class SessionTools:
             provider = await self._provider()
             self.kind = provider.kind
             spec = self._spec()
+            self._workspace = spec.workspace
             await asyncio.to_thread(self._make_workspace, spec)
             if self._changes is None:
                 self._changes = await Changes.start(spec.workspace)
             sandbox = await provider.start(spec)
-        except SandboxError as error:
+        except (SandboxError, OSError, ApiError) as error:
             self.state = "none"
             raise SandboxUnavailable(str(error)) from error
         except BaseException:
@@ -154,19 +154,21 @@ class SessionTools:
         await self.prepare()
         if self._starting is None:
             raise SandboxUnavailable("This agent has no tool that runs in a sandbox.")
-        starting = self._starting
-        try:
-            sandbox = await asyncio.shield(starting)
-        except SandboxUnavailable:
-            self._starting = None
-            raise
+        sandbox = await asyncio.shield(self._starting)
         if not sandbox.alive:
             await self._drop(sandbox)
             return await self._sandbox()
         return sandbox
 
     async def _drop(self, sandbox: Sandbox) -> None:
-        self._starting, self.state = None, "none"
+        starting = self._starting
+        if (
+            starting is not None
+            and starting.done()
+            and not _failed(starting)
+            and starting.result() is sandbox
+        ):
+            self._starting, self.state = None, "none"
         await sandbox.close()
 
     def _recorded(self, call: Call) -> ToolResult | None:
@@ -176,12 +178,19 @@ class SessionTools:
         return result
 
     async def _changed(self) -> list[Doc]:
-        if self._changes is None:
-            return []
-        found = await self._changes.drain()
-        self._outputs += [c for c in found if PurePosixPath(c.path).parts[:1] == (OUTPUTS,)]
+        if self._changes is not None:
+            await asyncio.shield(asyncio.create_task(self._drain(self._changes)))
+        found, self._found = self._found, []
+        self._outputs |= {c.path: c for c in found if PurePosixPath(c.path).parts[:1] == (OUTPUTS,)}
         at = rfc3339(self._clock())
         return [{"path": c.path, "kind": c.kind, "size": c.size, "at": at} for c in found]
+
+    async def _drain(self, changes: Changes) -> None:
+        """Goes on when the call is interrupted, so that what it changed is not lost."""
+        try:
+            self._found += await changes.drain()
+        except OSError as error:
+            log.warning("Session %s: the workspace cannot be looked at: %s", self._id, error)
 
     async def _register(self, change: Change) -> None:
         if change.kind == "deleted":
@@ -189,16 +198,32 @@ class SessionTools:
             return
         try:
             blob = await asyncio.to_thread(self._store, change.path)
-        except (OSError, SandboxError):
+        except (OSError, SandboxError) as error:
+            log.warning("Session %s: the output %r is not kept: %s", self._id, change.path, error)
             return
         await self._files.set_output(self._id, change.path, blob)
 
     def _store(self, path: str) -> tuple[str, int]:
-        descriptor = open_beneath(self._spec().workspace, path)
-        with os.fdopen(descriptor, "rb") as file:
-            return self._blobs.put(iter(lambda: file.read(CHUNK), b""))
+        with os.fdopen(open_beneath(self._workspace, path), "rb") as file:
+            return self._blobs.put(_bounded(file))
+
+
+def _bounded(file: BinaryIO) -> Iterator[bytes]:
+    """The bytes of `file`; raises `LimitExceeded` above `FILE_BYTES`, before the first where it can."""
+    left = FILE_BYTES
+    if os.fstat(file.fileno()).st_size > left:
+        raise LimitExceeded(f"it is larger than {FILE_BYTES} bytes")
+    while chunk := file.read(CHUNK):
+        left -= len(chunk)
+        if left < 0:
+            raise LimitExceeded(f"it is larger than {FILE_BYTES} bytes")
+        yield chunk
+
+
+def _failed(task: asyncio.Task[Sandbox]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 def _retrieved(task: asyncio.Task[Sandbox]) -> None:
-    if not task.cancelled():
-        task.exception()
+    """A sandbox that nobody called need not have started."""
+    _failed(task)

@@ -109,7 +109,7 @@ class AttachChannel:
     async def close(self) -> None:
         """Let go of the stream; the container is the provider's to end. Never raises."""
         self._closed = True
-        self._writer.close()
+        self._writer.transport.abort()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 

@@ -17,11 +17,12 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ..errors import SandboxUnavailable
 from . import embedded, seccomp
-from .base import SandboxSpec
+from .base import Network, SandboxSpec
 from .channel import ProcessChannel
 from .egress import Egress, start_egress
 from .guard import Guard, process_limit
@@ -33,6 +34,12 @@ from .tools import ToolhostOptions
 OLDEST = (0, 5, 0)
 SIZED = (0, 7, 0)
 
+StartEgress = Callable[[SandboxSpec, Network, Path, int | None], Awaitable[Egress]]
+
+
+async def _start_egress(_: SandboxSpec, network: Network, directory: Path, uid: int | None) -> Egress:
+    return await start_egress(network, directory, uid=uid)
+
 
 class BubblewrapProvider(EmbeddedProvider):
     """Starts bubblewrap sandboxes; a `SandboxProvider`.
@@ -43,14 +50,23 @@ class BubblewrapProvider(EmbeddedProvider):
         The ``bwrap`` to run; found on PATH by default.
     cgroups:
         Whether to use control groups where this server may make them.
+    start_egress:
+        Starts the proxy of a sandbox in a directory, for a uid; see `egress.start_egress`.
     """
 
     kind = "bubblewrap"
     remedy = "Install bubblewrap 0.5 or later and allow user namespaces, or use Docker."
     keepers = 3
 
-    def __init__(self, executable: str | None = None, *, cgroups: bool = True) -> None:
+    def __init__(
+        self,
+        executable: str | None = None,
+        *,
+        cgroups: bool = True,
+        start_egress: StartEgress = _start_egress,
+    ) -> None:
         super().__init__(cgroups=cgroups)
+        self._start_egress = start_egress
         self._executable = executable or shutil.which("bwrap") or ""
         self._version: tuple[int, ...] | None = None
 
@@ -74,7 +90,7 @@ class BubblewrapProvider(EmbeddedProvider):
         self, spec: SandboxSpec, guard: Guard, parts: contextlib.AsyncExitStack
     ) -> tuple[ProcessChannel, tuple[str, ...]]:
         assert self._version is not None
-        egress = await _egress(spec, parts)
+        egress = await self._egress(spec, parts)
         sized = self._version >= SIZED
         layout = Layout(spec, sized=sized, egress=egress.socket if egress else None)
         options = ToolhostOptions(
@@ -91,20 +107,20 @@ class BubblewrapProvider(EmbeddedProvider):
             channel = await ProcessChannel.start(argv, what="bubblewrap", pass_fds=descriptors)
         return channel, _notes(sized)
 
+    async def _egress(self, spec: SandboxSpec, parts: contextlib.AsyncExitStack) -> Egress | None:
+        if spec.network is None:
+            return None
+        directory = parts.enter_context(tempfile.TemporaryDirectory(prefix="jupyter-agents-"))
+        os.chmod(directory, 0o711)
+        uid = embedded.identity(spec)
+        egress = await self._start_egress(spec, spec.network, Path(directory), uid)
+        parts.push_async_callback(egress.close)
+        return egress
+
     def _inside(self, spec: SandboxSpec, source: Path) -> str | None:
         if not source.is_relative_to(spec.uploads):
             return None
         return f"{UPLOADS}/{source.relative_to(spec.uploads)}"
-
-
-async def _egress(spec: SandboxSpec, parts: contextlib.AsyncExitStack) -> Egress | None:
-    if spec.network is None:
-        return None
-    directory = parts.enter_context(tempfile.TemporaryDirectory(prefix="jupyter-agents-"))
-    os.chmod(directory, 0o711)
-    egress = await start_egress(spec.network, Path(directory), uid=embedded.identity(spec))
-    parts.push_async_callback(egress.close)
-    return egress
 
 
 def _notes(sized: bool) -> tuple[str, ...]:

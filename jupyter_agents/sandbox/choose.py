@@ -37,8 +37,13 @@ class Choice:
     passed_over: tuple[Probe, ...] = ()
 
 
-class Chooser:
-    """Chooses once and remembers.
+async def choose(
+    providers: Sequence[SandboxProvider],
+    wanted: str = AUTO,
+    *,
+    probe_seconds: float = PROBE_SECONDS,
+) -> Choice:
+    """Probe all `providers` at once and pick one.
 
     Parameters
     ----------
@@ -49,45 +54,7 @@ class Chooser:
     probe_seconds:
         The longest that one probe may take, seconds.
     """
-
-    def __init__(
-        self,
-        providers: Sequence[SandboxProvider],
-        wanted: str = AUTO,
-        *,
-        probe_seconds: float = PROBE_SECONDS,
-    ) -> None:
-        self._providers = tuple(providers)
-        self._wanted = wanted
-        self._probe_seconds = probe_seconds
-        self._choosing = asyncio.Lock()
-        self._choice: Choice | None = None
-
-    @property
-    def latest(self) -> Choice | None:
-        """The last choice, without waiting; `None` before the first."""
-        return self._choice
-
-    async def choice(self, *, again: bool = False) -> Choice:
-        """The choice; probed the first time, and when `again` is true."""
-        async with self._choosing:
-            if self._choice is None or again:
-                self._choice = await choose(
-                    self._providers, self._wanted, probe_seconds=self._probe_seconds
-                )
-            return self._choice
-
-
-async def choose(
-    providers: Sequence[SandboxProvider],
-    wanted: str = AUTO,
-    *,
-    probe_seconds: float = PROBE_SECONDS,
-) -> Choice:
-    """Probe all `providers` at once and pick one; see `Chooser` for the parameters."""
-    probes = tuple(
-        await asyncio.gather(*(_probe(provider, probe_seconds) for provider in providers))
-    )
+    probes = tuple(await asyncio.gather(*(_probe(provider, probe_seconds) for provider in providers)))
     if wanted != AUTO:
         return _wanted(providers, probes, wanted)
     for index, probe in enumerate(probes):
@@ -100,9 +67,7 @@ async def choose(
     return Choice(None, probes, f"No sandbox works here. {reasons}".strip(), remedies, probes)
 
 
-def _wanted(
-    providers: Sequence[SandboxProvider], probes: tuple[Probe, ...], wanted: str
-) -> Choice:
+def _wanted(providers: Sequence[SandboxProvider], probes: tuple[Probe, ...], wanted: str) -> Choice:
     for provider, probe in zip(providers, probes, strict=True):
         if probe.kind == wanted and probe.ok:
             return Choice(provider, probes, probe.reason)
@@ -110,9 +75,7 @@ def _wanted(
             reason = f"The sandbox {wanted!r} was asked for and does not work: {probe.reason}"
             return Choice(None, probes, reason, probe.remedy)
     kinds = ", ".join([AUTO, *(provider.kind for provider in providers)])
-    return Choice(
-        None, probes, f"There is no sandbox of the kind {wanted!r}.", f"Use one of: {kinds}."
-    )
+    return Choice(None, probes, f"There is no sandbox of the kind {wanted!r}.", f"Use one of: {kinds}.")
 
 
 async def _probe(provider: SandboxProvider, seconds: float) -> Probe:

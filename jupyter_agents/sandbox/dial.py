@@ -91,7 +91,11 @@ class Dialer:
         url = self._variable(f"{scheme}_proxy") or self._variable("all_proxy")
         if not url or proxy_bypass_environment(host, {"no": self._variable("no_proxy")}):
             return None
-        parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Unreachable(f"the server's {scheme}_proxy is not an http:// or https:// address")
         authorization = None
@@ -99,7 +103,7 @@ class Dialer:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             authorization = "Basic " + base64.b64encode(pair.encode()).decode()
         tls = parts.scheme == "https"
-        return Proxy(parts.hostname, parts.port or (443 if tls else 80), tls, authorization)
+        return Proxy(parts.hostname, port or (443 if tls else 80), tls, authorization)
 
     async def open(self, host: str, port: int, proxy: Proxy | None, *, tunnel: bool) -> Stream:
         """A stream to `host`, or to `proxy` on the way to it (`tunnel`: through it).

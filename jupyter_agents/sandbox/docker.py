@@ -32,18 +32,22 @@ from .egress import Egress, start_egress
 from .mounts import add_file, lay_out
 from .reaper import process_alive, process_owner
 from .tools import ToolhostSandbox, write_zipapp
+from .watchdog import Watchdog
 from .workspace import make_workspace
 
 DEFAULT_IMAGE = "jupyter-agents/sandbox:latest"
 PROBE_SECONDS = 30.0
+ENGINE_SECONDS = 30
 
 T = TypeVar("T")
 StartEgress = Callable[[SandboxSpec, Network, Path, int], Awaitable[Egress]]
 
 
-async def _start_egress(
-    spec: SandboxSpec, network: Network, directory: Path, uid: int
-) -> Egress:
+def _from_env() -> docker.DockerClient:
+    return docker.from_env(timeout=ENGINE_SECONDS)
+
+
+async def _start_egress(spec: SandboxSpec, network: Network, directory: Path, uid: int) -> Egress:
     return await start_egress(network, directory, uid=uid)
 
 
@@ -81,7 +85,7 @@ class DockerProvider:
         owner: str | None = None,
         owner_alive: Callable[[str], bool] = process_alive,
         mounts: Sequence[Mount] = (),
-        client_factory: Callable[[], docker.DockerClient] = docker.from_env,
+        client_factory: Callable[[], docker.DockerClient] = _from_env,
         start_egress: StartEgress = _start_egress,
     ) -> None:
         self._image = image
@@ -98,18 +102,20 @@ class DockerProvider:
         self._running: set[ToolhostSandbox] = set()
 
     async def probe(self) -> Probe:
-        """Start a container, run bash in it, and look for what it wrote on the host."""
+        """Start a container, run bash in it, and look for what it wrote on the host.
+
+        Where that works, containers of dead servers are removed too (`reap`).
+        """
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await self._try()
+                await self.reap()
         except engine.Unusable as error:
             return Probe(self.kind, False, error.reason, error.remedy)
         except SandboxError as error:
             return Probe(self.kind, False, str(error), "")
         except TimeoutError:
-            return Probe(
-                self.kind, False, f"No answer within {PROBE_SECONDS:g} s.", engine.START_IT
-            )
+            return Probe(self.kind, False, f"No answer within {PROBE_SECONDS:g} s.", engine.START_IT)
         return Probe(self.kind, True, f"A container of {self._image} ran a command.")
 
     async def start(self, spec: SandboxSpec) -> Sandbox:
@@ -121,9 +127,7 @@ class DockerProvider:
             undo.push_async_callback(asyncio.to_thread, shutil.rmtree, directory, True)
             network = None
             if spec.network is not None:
-                egress = await self._start_egress(
-                    spec, spec.network, directory / "network", uid
-                )
+                egress = await self._start_egress(spec, spec.network, directory / "network", uid)
                 undo.push_async_callback(egress.close)
                 network = egress.socket
             mounts = await asyncio.to_thread(lay_out, spec)
@@ -153,20 +157,35 @@ class DockerProvider:
             where, version = engine.endpoint(client), client.api.api_version
             channel = await AttachChannel.open(where, version, name, explain)
             undo.push_async_callback(channel.close)
-            watch = LimitWatch(await _settled(engine.start, client, name), spec.limits)
+            pid = await _settled(engine.start, client, name)
             undone = undo.pop_all()
+
+        counters = LimitWatch(pid, spec.limits)
+
+        def limit_hit() -> str | None:
+            return counters.hit() or disk.limit_hit()
 
         async def clean_up() -> None:
             self._running.discard(sandbox)
+            await disk.close()
             await undone.aclose()
 
         sandbox = ToolhostSandbox(
             channel,
             kind=self.kind,
             limits=spec.limits,
-            limit_hit=watch.hit,
+            limit_hit=limit_hit,
             add_file=add,
             on_close=clean_up,
+        )
+        disk = Watchdog(
+            pid,
+            spec.limits,
+            spec.workspace,
+            keepers=0,
+            processes=False,
+            busy=lambda: sandbox.busy,
+            stop=sandbox.cancel,
         )
         self._running.add(sandbox)
         await sandbox.start()
@@ -192,9 +211,7 @@ class DockerProvider:
     async def _connect(self) -> docker.DockerClient:
         async with self._connecting:
             if self._client is None:
-                self._client, self._rootless = await asyncio.to_thread(
-                    engine.connect, self._client_factory
-                )
+                self._client, self._rootless = await asyncio.to_thread(engine.connect, self._client_factory)
             return self._client
 
     async def _try(self) -> None:

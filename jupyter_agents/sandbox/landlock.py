@@ -40,7 +40,6 @@ CREATE_RULESET, VERSION = 444, 1
 NOTES = (
     "There is no network: Landlock sandboxes have none.",
     "bash sees the workspace at its real path; /workspace is for the file tools.",
-    "chmod, chown and touch by path are refused; run scripts as `bash script.sh`.",
     "Names and sizes of this machine's files can be found out, their content cannot.",
     "/proc is closed: ps, top and free do not work.",
 )
@@ -76,6 +75,7 @@ ABOUT_THE_MACHINE = (
     "/proc/uptime",
     "/proc/version",
 )
+NO_SYSTEM_CONFIGURATION = {"GIT_CONFIG_NOSYSTEM": "1", "PIP_CONFIG_FILE": "/dev/null"}
 WRITABLE = ("/dev/null", "/dev/full")
 
 
@@ -97,7 +97,7 @@ class LandlockProvider(EmbeddedProvider):
     ) -> tuple[ProcessChannel, tuple[str, ...]]:
         uid = embedded.identity(spec)
         if uid is not None:
-            _check_reachable(spec.workspace)
+            _check_reachable(spec)
         private = Path(tempfile.mkdtemp(prefix="jupyter-agents-"))
         parts.push_async_callback(asyncio.to_thread, shutil.rmtree, private, True)
         temporary = private / "tmp"
@@ -113,7 +113,10 @@ class LandlockProvider(EmbeddedProvider):
                 Root(UPLOADS, str(spec.uploads)),
                 *embedded.extra_roots(spec, real=True),
             ),
-            env=embedded.tool_environment(spec, str(temporary), str(temporary)),
+            env={
+                **NO_SYSTEM_CONFIGURATION,
+                **embedded.tool_environment(spec, str(temporary), str(temporary)),
+            },
             limits=spec.limits,
             processes=process_limit(spec.limits),
             uid=uid,
@@ -121,7 +124,8 @@ class LandlockProvider(EmbeddedProvider):
         )
         argv = guard.enter([str(embedded.interpreter()), *options.arguments(str(zipapp))])
         what = "The Landlock sandbox"
-        return await ProcessChannel.start(argv, what=what, grace=GRACE), NOTES
+        channel = await ProcessChannel.start(argv, what=what, grace=GRACE)
+        return channel, (*NOTES, *_unreachable(spec, uid))
 
     def _inside(self, spec: SandboxSpec, source: Path) -> str | None:
         return str(source) if source.is_relative_to(spec.uploads) else None
@@ -157,7 +161,13 @@ def _confinement(spec: SandboxSpec, temporary: Path, zipapp: Path) -> dict[str, 
     common = [(path, "read") for path in readable] + [(path, "write") for path in writable]
     about = [(path, "read") for path in ABOUT_THE_MACHINE]
     program = base64.b64encode(seccomp.landlock_filter()).decode("ascii")
-    return {"rules": [*common, ("/proc", "read")], "inner": [*common, *about], "filter": program}
+    return {
+        "rules": [*common, ("/proc", "read")],
+        "inner": [*common, *about],
+        "filter": program,
+        "asked": seccomp.asked_numbers(),
+        "writable": [str(spec.workspace), str(temporary)],
+    }
 
 
 def _parts(prefix: Path) -> Iterator[str]:
@@ -168,10 +178,26 @@ def _parts(prefix: Path) -> Iterator[str]:
             yield str(child)
 
 
-def _check_reachable(workspace: Path) -> None:
-    for folder in workspace.parents:
-        if not folder.stat().st_mode & 0o001:
+def _check_reachable(spec: SandboxSpec) -> None:
+    for place in (spec.workspace, spec.uploads, *(mount.source for mount in spec.mounts)):
+        folder = _closed_folder(place)
+        if folder is not None:
             raise SandboxUnavailable(
-                f"The sandbox's user cannot enter {folder}, which holds the workspace. Run the "
+                f"The sandbox's user cannot enter {folder}, which holds {place.name}. Run the "
                 f"server as a user other than root, or allow it: chmod o+x {folder}"
             )
+
+
+def _unreachable(spec: SandboxSpec, uid: int | None) -> list[str]:
+    if uid is None:
+        return []
+    interpreters = [Path(os.path.realpath(p / "bin/python3")) for p in embedded.python_prefixes(spec)]
+    closed = [folder for one in interpreters if (folder := _closed_folder(one)) is not None]
+    if not closed:
+        return []
+    return [f"The notebook's Python cannot be used: the sandbox's user cannot enter {closed[0]}."]
+
+
+def _closed_folder(path: Path) -> Path | None:
+    """The nearest directory above `path` that others may not enter, if there is one."""
+    return next((one for one in path.parents if not one.stat().st_mode & 0o001), None)

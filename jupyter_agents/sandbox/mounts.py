@@ -63,7 +63,7 @@ def add_file(client: DockerClient, container: str, spec: SandboxSpec, mount: Mou
 def _place(spec: SandboxSpec, mount: Mount, *, replace: bool) -> bool:
     target = mount.target
     parts = target.split("/")
-    if parts[0] or any(part in ("", ".", "..") or "\0" in part for part in parts[1:]):
+    if parts[0] or not parts[1:] or any(part in ("", ".", "..") or "\0" in part for part in parts[1:]):
         raise SandboxError(f"{target!r} is not an absolute path of a file.")
     for base, root, below in (
         (UPLOADS, spec.uploads, ""),

@@ -155,11 +155,14 @@ async def shut(writer: asyncio.StreamWriter) -> None:
     """Close `writer` after what is buffered has left it, or after 5 s without."""
     try:
         writer.close()
-        with contextlib.suppress(OSError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await writer.wait_closed()
-    finally:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await writer.wait_closed()
+    except (TimeoutError, asyncio.CancelledError) as stop:
         writer.transport.abort()
+        if isinstance(stop, asyncio.CancelledError):
+            raise
+    except OSError:
+        return
 
 
 def end_to_end(headers: Iterable[Header]) -> list[Header]:

@@ -2,7 +2,8 @@
 
 `bubblewrap_filter` closes kernel doors that no tool needs and that namespaces leave open
 (io_uring, keyrings, vsock, user namespaces ...). `landlock_filter` closes in addition what Landlock
-does not rule: every socket, tracing, System V IPC, and changes of mode, owner or time by path.
+does not rule: every socket, tracing, System V IPC, changes of owner; and it hands changes of mode and
+time by path to the supervisor outside (see `toolhost.modes`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable
 
 ALLOW = 0x7FFF0000
 ERRNO = 0x00050000
+ASK = 0x7FC00000
 LOAD, JUMP_EQUAL, JUMP_SET, JUMP_GREATER_EQUAL, RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 NUMBER_AT, ARCH_AT, ARGUMENTS_AT = 0, 4, 16
 X32_BIT = 0x40000000
@@ -152,23 +154,25 @@ BEYOND_LANDLOCK = (
     "mq_unlink",
 )
 
+ASKED = ("chmod", "fchmodat", "utimensat")
+
 BY_PATH = (
-    "chmod",
-    "fchmodat",
-    "fchmodat2",
     "chown",
     "lchown",
     "fchownat",
+    "file_setattr",
+    "utime",
+    "utimes",
+    "futimesat",
+)
+
+XATTRS = (
     "setxattr",
     "lsetxattr",
     "removexattr",
     "lremovexattr",
     "setxattrat",
     "removexattrat",
-    "file_setattr",
-    "utime",
-    "utimes",
-    "futimesat",
 )
 
 Instruction = tuple[int, int, int, int]
@@ -187,13 +191,24 @@ def bubblewrap_filter(machine: str = "") -> bytes:
     return build.finish()
 
 
+def asked_numbers(machine: str = "") -> dict[str, int]:
+    """The numbers of the calls that `landlock_filter` hands to the supervisor."""
+    column = 0 if (machine or platform.machine()) == "x86_64" else 1
+    numbers = {name: NUMBERS[name][column] for name in ASKED}
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
 def landlock_filter(machine: str = "") -> bytes:
     """The program for a sandbox without namespaces."""
     build = _Builder(machine or platform.machine())
     build.refuse(KERNEL_DOORS)
     build.refuse(BEYOND_LANDLOCK)
     build.refuse(BY_PATH)
-    build.only_null("utimensat", 1)
+    build.refuse(XATTRS, errno.EOPNOTSUPP)
+    build.refuse(["fchmodat2"], errno.ENOSYS)
+    build.ask("chmod")
+    build.ask("fchmodat")
+    build.ask("utimensat", unless_null=1)
     build.only_argument("prlimit64", 0, (0,))
     build.only_argument("setpriority", 1, (0,))
     return build.finish()
@@ -217,23 +232,28 @@ class _Builder:
         terminal = [(JUMP_EQUAL, 1, 0, TIOCSTI), (JUMP_EQUAL, 0, 1, TIOCLINUX)]
         self._when("ioctl", [(LOAD, 0, 0, request), *terminal, _refusal(), _GO])
 
-    def refuse(self, names: Iterable[str]) -> None:
+    def refuse(self, names: Iterable[str], number: int = errno.EPERM) -> None:
         for name in names:
-            self._when(name, [_refusal()])
+            self._when(name, [_refusal(number)])
 
-    def only_argument(self, name: str, index: int, values: tuple[int, ...]) -> None:
-        tests = [(JUMP_EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
-        self._when(name, [(LOAD, 0, 0, ARGUMENTS_AT + 8 * index), *tests, _refusal(), _GO])
-
-    def only_null(self, name: str, index: int) -> None:
-        low = ARGUMENTS_AT + 8 * index
+    def ask(self, name: str, unless_null: int | None = None) -> None:
+        """Hand `name` to the supervisor; not when argument `unless_null` is a null pointer."""
+        question: Instruction = (RETURN, 0, 0, ASK)
+        if unless_null is None:
+            self._when(name, [question])
+            return
+        low = ARGUMENTS_AT + 8 * unless_null
         tests = [
             (LOAD, 0, 0, low),
             (JUMP_EQUAL, 0, 2, 0),
             (LOAD, 0, 0, low + 4),
             (JUMP_EQUAL, 1, 0, 0),
         ]
-        self._when(name, [*tests, _refusal(), _GO])
+        self._when(name, [*tests, question, _GO])
+
+    def only_argument(self, name: str, index: int, values: tuple[int, ...]) -> None:
+        tests = [(JUMP_EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
+        self._when(name, [(LOAD, 0, 0, ARGUMENTS_AT + 8 * index), *tests, _refusal(), _GO])
 
     def finish(self) -> bytes:
         return b"".join(struct.pack("=HBBI", *one) for one in [*self._code, _GO])

@@ -12,7 +12,8 @@ How a provider uses it::
     return sandbox
 
 `ToolhostOptions` says what the toolhost does inside: which directories the file tools may reach,
-whether it forwards ``127.0.0.1:3128`` to the egress proxy's socket (the path inside), which uid it takes on when it is started as root.
+the egress proxy's socket that it forwards ``127.0.0.1:3128`` to, which uid it takes on when it is
+started as root.
 
 Source: docs/architecture.md (sandbox), spec section 8.
 """
@@ -36,7 +37,7 @@ from .frames import (
     encode_frame,
     tool_result,
 )
-from .options import Root, ToolhostOptions
+from .options import STANDARD_ROOTS, Root, ToolhostOptions
 from .zipapp import toolhost_zipapp, write_zipapp
 
 __all__ = [
@@ -176,6 +177,8 @@ class ToolhostSandbox:
         if self._add_file is None:
             raise SandboxUnavailable(f"{self.kind} takes no files while it runs.")
         await self._add_file(mount)
+        if not mount.target.startswith(tuple(f"{root.virtual}/" for root in STANDARD_ROOTS)):
+            await self.add_root(Root(mount.target))
 
     async def add_root(self, root: Root) -> None:
         """Let the file tools read one more place, at once. bash does not see it."""
@@ -207,9 +210,7 @@ class ToolhostSandbox:
         with contextlib.suppress(SandboxUnavailable):
             await self._send({"op": "cancel", "ids": [number]})
 
-    async def _overdue(
-        self, name: str, number: int, answer: asyncio.Future[ToolResult]
-    ) -> ToolResult:
+    async def _overdue(self, name: str, number: int, answer: asyncio.Future[ToolResult]) -> ToolResult:
         await self._stop_call(number)
         await asyncio.wait([answer], timeout=ANSWER_SECONDS)
         if not answer.done():
@@ -222,7 +223,13 @@ class ToolhostSandbox:
         hit = self._limit_hit() if self._limit_hit is not None else None
         if hit is None:
             return result
-        return ToolResult([*result.content, {"type": "text", "text": f"[{hit}]"}], is_error=True)
+        *content, last = result.content
+        if last["type"] == "text":
+            gap = "" if last["text"].endswith("\n") else "\n"
+            content.append({"type": "text", "text": f"{last['text']}{gap}[{hit}]"})
+        else:
+            content += [last, {"type": "text", "text": f"[{hit}]"}]
+        return ToolResult(content, is_error=True)
 
     async def _read(self) -> None:
         buffer = FrameBuffer()
@@ -236,6 +243,8 @@ class ToolhostSandbox:
         except (OSError, SandboxUnavailable) as e:
             why = str(e) or "The sandbox has ended."
         await self._end(why)
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
 
     async def _take(self, line: bytes) -> None:
         large = len(line) > LARGE_FRAME
@@ -264,7 +273,7 @@ class ToolhostSandbox:
 
     async def _close(self) -> None:
         await self._end("The sandbox was closed.")
-        if self._reader is not None:
+        if self._reader is not None and not self._reader.done():
             self._reader.cancel()
             await asyncio.wait([self._reader])
         if self._on_close is not None:

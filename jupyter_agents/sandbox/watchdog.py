@@ -54,6 +54,7 @@ class Watchdog:
         stop: Callable[[], Awaitable[None]],
     ) -> None:
         self._pid = pid
+        self._started = started_at(pid)
         self._limits = limits
         self._workspace = workspace
         self._keepers = keepers
@@ -77,7 +78,7 @@ class Watchdog:
         seen = free = _free_bytes(self._workspace)
         while True:
             await asyncio.sleep(BUSY_SECONDS if self._busy() else IDLE_SECONDS)
-            if self._processes:
+            if self._processes and started_at(self._pid) == self._started:
                 self._check_processes()
             free = _free_bytes(self._workspace)
             if seen - free > min(DISK_STEP, self._limits.disk // 4):
@@ -99,6 +100,14 @@ class Watchdog:
         elif len(tree) > self._limits.pids:
             self._hit = f"too many processes ({self._limits.pids})"
             _kill(tree[::-1])
+
+
+def started_at(pid: int) -> str:
+    """When a process started, in the kernel's ticks: tells it from a later one of the same id."""
+    with contextlib.suppress(OSError, IndexError):
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return stat.rpartition(")")[2].split()[19]
+    return ""
 
 
 def process_tree(pid: int) -> list[int]:

@@ -95,9 +95,9 @@ class AgentVersions(Handler):
         """List versions, newest first."""
         given = self.arguments(LIST)
         newest = self.context.catalog.get("agent", agent_id)
-        cursor = parse_cursor(given.get("page"), "desc", 1)
+        cursor = parse_cursor(given.get("page"), "desc", int)
         limit = check_limit(given.get("limit"), 20, 100)
-        before = None if cursor is None else int(cursor.key[0])
+        before = None if cursor is None else cursor.key[0]
         found = self.context.catalog.versions(agent_id, before, limit + 1)
         more = Cursor("desc", (found[limit - 1]["version"],)) if len(found) > limit else None
         archived = {"archived_at": newest["archived_at"]}

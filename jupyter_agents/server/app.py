@@ -20,7 +20,7 @@ from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.context import Config, Context
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
 from jupyter_agents.server import agents, environments, events, files, local, sessions
-from jupyter_agents.server.handlers import NothingHere
+from jupyter_agents.server.unbuilt import NothingHere
 
 ROOT = "jupyter-agents"
 
@@ -128,11 +128,15 @@ class JupyterAgents(ExtensionApp):
         from jupyter_agents.sandbox.docker import DockerProvider
         from jupyter_agents.sandbox.landlock import LandlockProvider
 
-        return [DockerProvider(
+        return [
+            DockerProvider(
                 image=self.image,
                 runtime=self.docker_runtime or None,
                 mounts=tuple(Mount(Path(path), path) for path in self.docker_mounts),
-            ), BubblewrapProvider(), LandlockProvider()]
+            ),
+            BubblewrapProvider(),
+            LandlockProvider(),
+        ]
 
 
 def size(name: str, text: str) -> int:

@@ -7,6 +7,7 @@ from tornado.web import authenticated
 
 from jupyter_agents import wire
 from jupyter_agents.domain.environments import create_environment
+from jupyter_agents.errors import NotSupported
 from jupyter_agents.ids import rfc3339
 from jupyter_agents.server.handlers import Handler, age_cursor, check_limit
 from jupyter_agents.store.catalog import ACTIVE, Where
@@ -49,6 +50,18 @@ class Environment(Handler):
     async def get(self, environment_id: str) -> None:
         """Retrieve an environment."""
         self.reply(self.context.catalog.get("environment", environment_id))
+
+    @authenticated
+    @authorized
+    async def post(self, environment_id: str) -> None:
+        """Updates are not built."""
+        raise NotSupported("environments.update")
+
+    @authenticated
+    @authorized
+    async def delete(self, environment_id: str) -> None:
+        """Deleting is not built."""
+        raise NotSupported("environments.delete")
 
 
 ROUTES = [

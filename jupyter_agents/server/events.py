@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import Any, Literal
+from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado.iostream import StreamClosedError
@@ -14,7 +14,7 @@ from tornado.web import authenticated
 from jupyter_agents import wire
 from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.runtime.streams import Closed, Subscription
-from jupyter_agents.server.handlers import Handler, bound, check_limit
+from jupyter_agents.server.handlers import Handler, bounds, check_limit
 from jupyter_agents.store.journal import Filter
 from jupyter_agents.store.pages import Cursor, parse_cursor
 
@@ -25,12 +25,9 @@ STREAM = wire.query(wire.EventStream)
 MOST_EVENTS = 1000
 MOST_DELTAS = 100
 KEEPALIVE_SECONDS = 15.0
-OPERATORS: tuple[tuple[str, Literal[">", ">=", "<", "<="]], ...] = (
-    ("gt", ">"),
-    ("gte", ">="),
-    ("lt", "<"),
-    ("lte", "<="),
-)
+STUCK_SECONDS = 60.0
+
+Doc = dict[str, Any]
 
 
 class Events(Handler):
@@ -52,33 +49,30 @@ class Events(Handler):
         given = self.arguments(LIST)
         order = given.get("order", "asc")
         limit = check_limit(given.get("limit"), MOST_EVENTS, MOST_EVENTS)
-        cursor = parse_cursor(given.get("page"), order, 1)
-        after = None if cursor is None else int(cursor.key[0])
-        filter = Filter(tuple(given.get("types") or ()), _bounds(given))
-        rows = await asyncio.to_thread(context.journal.page, session_id, filter, order, after, limit + 1)
+        cursor = parse_cursor(given.get("page"), order, int, str)
+        seq, place = (None, None) if cursor is None else cursor.key
+        filter = Filter(tuple(given.get("types") or ()), tuple(bounds(given, place)))
+        queued = self._queued(session_id, filter)
+        rows = await asyncio.to_thread(context.journal.page, session_id, filter, order, seq, limit + 1)
         more, rows = len(rows) > limit, rows[:limit]
-        data = [event for _, event in rows]
+        processed = {row.id for row in rows}
+        waiting = [json.dumps(event) for event in queued if event["id"] not in processed]
+        data = [row.event for row in rows]
         if order == "desc" and cursor is None:
-            data = self._queued(session_id, filter)[::-1] + data
+            data = waiting[::-1] + data
         elif order == "asc" and not more:
-            data += self._queued(session_id, filter)
-        next_page = json.dumps(str(Cursor(order, (rows[-1][0],)))) if more else "null"
+            data += waiting
+        following = Cursor(order, (rows[-1].seq, rows[-1].processed_at)) if more else None
+        next_page = "null" if following is None else json.dumps(str(following))
         self.set_header("Content-Type", "application/json")
         self.finish(f'{{"data":[{",".join(data)}],"next_page":{next_page}}}')
 
-    def _queued(self, session_id: str, filter: Filter) -> list[str]:
+    def _queued(self, session_id: str, filter: Filter) -> list[Doc]:
+        """Taken before the page is read, so that an event processed meanwhile is in one of the two."""
         if filter.bounds:
             return []
         queued = self.context.manager.queued(session_id)
-        return [json.dumps(e) for e in queued if not filter.types or e["type"] in filter.types]
-
-
-def _bounds(given: dict[str, Any]) -> tuple[tuple[Literal[">", ">=", "<", "<="], str], ...]:
-    return tuple(
-        (operator, bound(f"created_at[{suffix}]", given[f"created_at_{suffix}"]))
-        for suffix, operator in OPERATORS
-        if f"created_at_{suffix}" in given
-    )
+        return [event for event in queued if not filter.types or event["type"] in filter.types]
 
 
 class EventStream(Handler):
@@ -127,9 +121,18 @@ class EventStream(Handler):
             else:
                 for data in (first, *subscription.ready()):
                     self.write(_frame(data))
-            await self.flush()
+            await self._flush()
         with contextlib.suppress(StreamClosedError):
             await self.finish()
+
+    async def _flush(self) -> None:
+        """Hand over what is written; a reader that takes nothing for long is cut off."""
+        try:
+            async with asyncio.timeout(STUCK_SECONDS):
+                await self.flush()
+        except TimeoutError:
+            self.request.connection.stream.close()  # type: ignore[union-attr]
+            raise StreamClosedError from None
 
 
 def _frame(data: str) -> str:

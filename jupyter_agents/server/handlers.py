@@ -7,15 +7,16 @@ Source: spec section 0.
 from __future__ import annotations
 
 import json
+import math
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from jupyter_server.base.handlers import APIHandler
-from tornado import web
 
 from jupyter_agents import wire
-from jupyter_agents.errors import ApiError, Internal, InvalidRequest, NotFound, TooLarge
+from jupyter_agents.errors import ApiError, Internal, InvalidRequest, TooLarge
 from jupyter_agents.ids import parse_time, rfc3339
 from jupyter_agents.runtime.context import Context
 from jupyter_agents.store.catalog import Page, Where
@@ -26,6 +27,10 @@ Doc = dict[str, Any]
 MAX_BODY = 32 * 1024 * 1024
 AUTH_RESOURCE = "jupyter-agents"
 NO_RETRY = {409}
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+Operator = Literal[">", ">=", "<", "<="]
+OPERATORS: tuple[tuple[str, Operator], ...] = (("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<="))
 
 TYPES = {
     400: "invalid_request_error",
@@ -76,9 +81,11 @@ class Handler(APIHandler):
         if len(raw) > MAX_BODY:
             raise TooLarge(f"The body has {len(raw)} bytes, at most {MAX_BODY} are allowed.")
         try:
-            value = json.loads(raw, parse_constant=_no_constant) if raw.strip() else {}
-        except RecursionError:
-            raise InvalidRequest("The body is nested too deeply.") from None
+            value = json.loads(raw, parse_constant=_no_constant, parse_float=_finite) if raw.strip() else {}
+            if SURROGATE.search(raw):
+                json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise InvalidRequest("The body has half of a surrogate pair, which is no text.") from None
         except ValueError as error:
             raise InvalidRequest(f"The body is not valid JSON: {error}") from None
         if not isinstance(value, dict):
@@ -131,6 +138,8 @@ class Handler(APIHandler):
         error = info[1] if info else None
         if isinstance(error, ApiError):
             return error
+        if isinstance(error, RecursionError):
+            return InvalidRequest("The body is nested too deeply.")
         if isinstance(error, sqlite3.Error):
             return Internal(f"The store cannot be used: {error}. Is the disk full?")
         if status >= 500:
@@ -156,17 +165,6 @@ class Handler(APIHandler):
         return getattr(self, "request_id", "req_none")
 
 
-class NothingHere(Handler):
-    """Any path below the API's root that is no route."""
-
-    @web.authenticated
-    async def get(self, path: str = "") -> None:
-        """404."""
-        raise NotFound(f"There is nothing at {self.request.path[:200]}.")
-
-    post = put = patch = delete = get
-
-
 def check_limit(limit: int | None, default: int, most: int) -> int:
     """The page size; raises `InvalidRequest` outside of 1 to `most`."""
     if limit is None:
@@ -178,7 +176,7 @@ def check_limit(limit: int | None, default: int, most: int) -> int:
 
 def age_cursor(page: str | None, order: str) -> Cursor | None:
     """The cursor of a list by age; its key is ``(created_at, id)``."""
-    return parse_cursor(page, order, 2)
+    return parse_cursor(page, order, str, str)
 
 
 def age_bounds(given: Doc, cursor: Cursor | None) -> Where:
@@ -187,32 +185,49 @@ def age_bounds(given: Doc, cursor: Cursor | None) -> Where:
     Raises `InvalidRequest` for a time that is none, or one that excludes the cursor's place.
     """
     where = Where()
-    for suffix, operator in (("gt", ">"), ("gte", ">="), ("lt", "<"), ("lte", "<=")):
-        text = given.get(f"created_at_{suffix}")
-        if text is None:
-            continue
-        moment = bound(f"created_at[{suffix}]", text)
-        if cursor is not None and _excludes(str(cursor.key[0]), operator, moment):
-            raise InvalidRequest(f"created_at[{suffix}]: it excludes the place of the page cursor.")
+    for operator, moment in bounds(given, None if cursor is None else cursor.key[0]):
         where &= Where((f"created_at {operator} ?",), (moment,))
     return where
 
 
-def bound(name: str, text: str) -> str:
-    """A time of a filter as it is stored; raises `InvalidRequest`."""
+def bounds(given: Doc, place: str | None) -> list[tuple[Operator, str]]:
+    """The ``created_at[...]`` filters, with times as they are stored.
+
+    Raises `InvalidRequest` for a time that is none, or one that excludes `place`, the time at which
+    the page cursor stands.
+    """
+    found: list[tuple[Operator, str]] = []
+    for suffix, operator in OPERATORS:
+        text = given.get(f"created_at_{suffix}")
+        if text is None:
+            continue
+        moment = _moment(f"created_at[{suffix}]", text)
+        if place is not None and _excludes(place, operator, moment):
+            raise InvalidRequest(f"created_at[{suffix}]: it excludes the place of the page cursor.")
+        found.append((operator, moment))
+    return found
+
+
+def _moment(name: str, text: str) -> str:
     try:
         return rfc3339(parse_time(text))
     except (ValueError, OverflowError):
         raise InvalidRequest(f"{name}: {text[:50]!r} is not an RFC 3339 time.") from None
 
 
-def _excludes(place: str, operator: str, moment: str) -> bool:
+def _excludes(place: str, operator: Operator, moment: str) -> bool:
     return not {
         ">": place > moment,
         ">=": place >= moment,
         "<": place < moment,
         "<=": place <= moment,
     }[operator]
+
+
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise ValueError(f"{text[:50]} is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

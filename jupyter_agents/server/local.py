@@ -128,7 +128,7 @@ class SessionSandbox(Handler):
         doc = context.catalog.get("session", session_id)
         runner = context.manager.live(session_id)
         tools = None if runner is None else runner.tools
-        recordings = context.recordings(session_id)
+        recordings = context.recorder.recordings(session_id)
         workspace = context.workspace(doc)
         root = context.config.root_dir
         self.reply(
@@ -195,7 +195,7 @@ class SessionRun(Handler):
     async def get(self, session_id: str) -> None:
         """The session's run file."""
         self.context.catalog.get("session", session_id)
-        text = await asyncio.to_thread(self.context.run_file, session_id)
+        text = await asyncio.to_thread(self.context.recorder.text, session_id)
         self.finish(text, set_content_type=MIME)
 
 
@@ -216,7 +216,7 @@ class SessionReplay(Handler):
             text = self.request.body.decode("utf-8")
         except UnicodeDecodeError:
             raise InvalidRequest("The run file is not UTF-8 text.") from None
-        number = await asyncio.to_thread(self.context.add_replay, session_id, text)
+        number = await asyncio.to_thread(self.context.recorder.add, session_id, text)
         self.reply({"exchanges": number})
 
 

@@ -9,7 +9,7 @@ from tornado.web import authenticated
 
 from jupyter_agents import wire
 from jupyter_agents.domain.session_object import wire as show
-from jupyter_agents.errors import InvalidRequest
+from jupyter_agents.errors import InvalidRequest, NotSupported
 from jupyter_agents.ids import rfc3339
 from jupyter_agents.server.handlers import Handler, age_bounds, age_cursor, check_limit
 from jupyter_agents.store.catalog import ACTIVE, Where
@@ -65,6 +65,12 @@ class Session(Handler):
     async def get(self, session_id: str) -> None:
         """Retrieve a session."""
         self.reply(self.context.manager.show(session_id))
+
+    @authenticated
+    @authorized
+    async def post(self, session_id: str) -> None:
+        """Updates are not built."""
+        raise NotSupported("sessions.update")
 
     @authenticated
     @authorized

@@ -33,7 +33,7 @@ class StandaloneServer(JupyterAgents):
 def serve(
     *,
     port: int,
-    token: str | None,
+    token_file: Path | None,
     root_dir: Path,
     ready_file: Path | None,
     parent_pid: int | None,
@@ -45,6 +45,8 @@ def serve(
     ----------
     port:
         Port on 127.0.0.1, 0 for a free one.
+    token_file:
+        Holds the token; a random one where there is no file.
     ready_file:
         Gets ``{"url", "pid"}`` in one piece once the server listens.
     """
@@ -58,8 +60,8 @@ def serve(
         root_dir=str(root_dir.resolve()),
         terminals_enabled=False,
     )
-    if token is not None:
-        config.IdentityProvider.token = token
+    if token_file is not None:
+        config.IdentityProvider.token = token_file.read_text("utf-8").strip()
     StandaloneServer.embedded.default_value = embedded
     standalone: Any = StandaloneServer
     app = standalone.initialize_server(argv=[], config=config)
@@ -68,7 +70,11 @@ def serve(
         _end_with(parent_pid, lambda: loop.add_callback(app.stop, from_signal=True))
     if ready_file is not None:
         loop.add_callback(_write_ready, ready_file, app)
-    app.start()
+    try:
+        app.start()
+    finally:
+        if embedded:
+            _forget(ready_file, token_file)
 
 
 def _write_ready(path: Path, app: Any) -> None:
@@ -76,6 +82,15 @@ def _write_ready(path: Path, app: Any) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(ready), "utf-8")
     temporary.replace(path)
+
+
+def _forget(*files: Path | None) -> None:
+    """Remove what the kernel left for us, and its folder when that is empty."""
+    for file in files:
+        if file is not None:
+            file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                file.parent.rmdir()
 
 
 def _end_with(parent: int, stop: Callable[[], None]) -> None:

@@ -59,6 +59,22 @@ def delete(connection: sqlite3.Connection, kind: Kind, id: str) -> None:
     connection.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, id))
 
 
+def change_session(connection: sqlite3.Connection, id: str, changes: Doc) -> None:
+    """Set fields of a session's row, if it is there, inside a transaction."""
+    row = connection.execute("SELECT body FROM documents WHERE kind = 'session' AND id = ?", (id,)).fetchone()
+    if row is not None:
+        doc = _load(row[0]) | changes
+        put(connection, "session", doc, status=doc["status"])
+
+
+def mark_unsettled(connection: sqlite3.Connection, session_id: str, unsettled: bool) -> None:
+    """Note whether a session must go on by itself after a crash, inside a transaction."""
+    if unsettled:
+        connection.execute("INSERT OR IGNORE INTO unsettled VALUES (?)", (session_id,))
+    else:
+        connection.execute("DELETE FROM unsettled WHERE session_id = ?", (session_id,))
+
+
 class Catalog:
     """Reads and writes documents."""
 
@@ -128,6 +144,13 @@ class Catalog:
         )
         return [_load(body) for (body,) in rows]
 
+    def unsettled(self) -> list[str]:
+        """Ids of the sessions that have something to do."""
+        rows = self._database.read(
+            lambda c: c.execute("SELECT session_id FROM unsettled ORDER BY session_id").fetchall()
+        )
+        return [id for (id,) in rows]
+
     async def save_agent(self, agent: Doc, *, over: int | None) -> None:
         """Store a new version over version number `over` (None for a new agent).
 
@@ -152,6 +175,8 @@ class Catalog:
     def version(self, agent_id: str, version: int) -> Doc:
         """An agent as it was at `version`; archiving shows on every version."""
         newest = self.get("agent", agent_id)
+        if version > newest["version"]:
+            raise NotFound(f"Agent `{agent_id}` has no version {version}.")
         row = self._database.read(
             lambda c: c.execute(
                 "SELECT body FROM versions WHERE id = ? AND version = ?", (agent_id, version)

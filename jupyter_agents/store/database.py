@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from jupyter_agents.errors import UserError
 
@@ -39,12 +39,22 @@ CREATE INDEX documents_by_parent ON documents (kind, parent, id);
 CREATE TABLE versions (
     id TEXT NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (id, version)
 ) WITHOUT ROWID;
+CREATE TABLE unsettled (session_id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "lustre", "gpfs"}
 
+CLOSED = "the store is closed"
+
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
+
+
+class _Reader(NamedTuple):
+    """A thread's connection; `using` is held while it reads."""
+
+    connection: sqlite3.Connection
+    using: threading.Lock
 
 
 class Database:
@@ -59,7 +69,9 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._closing = threading.Lock()
+        self._closed = False
+        self._readers: list[_Reader] = []
         self._jobs: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
         connection = self._connect()
         self._migrate(connection)
@@ -70,31 +82,47 @@ class Database:
         self._thread.start()
 
     async def write(self, work: Work[T]) -> T:
-        """Run `work` in a transaction; returns after the commit."""
+        """Run `work` in a transaction; returns after the commit. Raises sqlite3.Error."""
         return await asyncio.wrap_future(self.submit(work))
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Queue `work`; the future is done after the commit."""
         done: Future[T] = Future()
-        self._jobs.put((work, done))
+        with self._closing:
+            if self._closed:
+                raise sqlite3.ProgrammingError(CLOSED)
+            self._jobs.put((work, done))
         return done
 
     def read(self, work: Work[T]) -> T:
         """Run `work` on this thread's own connection; it sees what is committed."""
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-            self._readers.append(connection)
-        return work(connection)
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = self._reader()
+        with reader.using:
+            if self._closed:
+                raise sqlite3.ProgrammingError(CLOSED)
+            return work(reader.connection)
 
     def close(self) -> None:
-        """Write what is queued, then close. Idempotent."""
-        if self._thread.is_alive():
-            self._jobs.put(None)
-            self._thread.join()
-        for connection in self._readers:
-            connection.close()
-        self._readers.clear()
+        """Write what is queued, let readers end, then close. Idempotent."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._jobs.put(None)
+            readers, self._readers = self._readers, []
+        self._thread.join()
+        for reader in readers:
+            with reader.using:
+                reader.connection.close()
+
+    def _reader(self) -> _Reader:
+        with self._closing:
+            if self._closed:
+                raise sqlite3.ProgrammingError(CLOSED)
+            reader = _Reader(self._connect(), threading.Lock())
+            self._readers.append(reader)
+        return reader
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
@@ -110,7 +138,7 @@ class Database:
             connection.rollback()
             raise UserError(
                 f"{self.path} was made by a newer jupyter-agents (schema {version}, this one knows "
-                f"{SCHEMA_VERSION}). Upgrade jupyter-agents, or set JUPYTER_AGENTS_DATA_DIR to another folder."
+                f"{SCHEMA_VERSION}). Upgrade it, or set JUPYTER_AGENTS_DATA_DIR to another folder."
             )
         if version == 0:
             for statement in SCHEMA.split(";"):
@@ -125,7 +153,7 @@ class Database:
             while len(jobs) < MOST_PER_COMMIT and not self._jobs.empty():
                 jobs.append(self._jobs.get_nowait())
             open_ = None not in jobs
-            self._commit(connection, [job for job in jobs if job is not None])
+            self._commit(connection, [job for job in jobs if job and job[1].set_running_or_notify_cancel()])
         connection.close()
 
     def _commit(self, connection: sqlite3.Connection, jobs: list[tuple[Work[Any], Future[Any]]]) -> None:
@@ -142,8 +170,6 @@ class Database:
                 connection.execute("ROLLBACK")
             outcomes = [(done, None, error) for _, done in jobs]
         for done, result, failure in outcomes:
-            if done.cancelled():
-                continue
             if failure is None:
                 done.set_result(result)
             else:

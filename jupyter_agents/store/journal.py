@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from jupyter_agents.domain.events import Draft, Record
 from jupyter_agents.store.database import Database
@@ -24,6 +24,15 @@ class Filter:
 
     types: tuple[str, ...] = ()
     bounds: tuple[tuple[Literal[">", ">=", "<", "<="], str], ...] = ()
+
+
+class Row(NamedTuple):
+    """One listed event; `event` is its JSON."""
+
+    seq: int
+    id: str
+    processed_at: str
+    event: str
 
 
 class Journal:
@@ -70,10 +79,8 @@ class Journal:
                 return
             after = rows[-1][0]
 
-    def page(
-        self, session_id: str, filter: Filter, order: str, after: int | None, limit: int
-    ) -> list[tuple[int, str]]:
-        """Up to `limit` public events as ``(seq, json)`` from cursor `after` on, in `order`."""
+    def page(self, session_id: str, filter: Filter, order: str, after: int | None, limit: int) -> list[Row]:
+        """Up to `limit` public events from cursor `after` on, in `order`."""
         where = ["session_id = ?", "kind = 'event'"]
         parameters: list[Any] = [session_id]
         if after is not None:
@@ -86,8 +93,12 @@ class Journal:
             where.append(f"processed_at {operator} ?")
             parameters.append(moment)
         direction = "ASC" if order == "asc" else "DESC"
-        sql = f"SELECT seq, event FROM records WHERE {' AND '.join(where)} ORDER BY seq {direction} LIMIT ?"
-        return self._database.read(lambda c: c.execute(sql, (*parameters, limit)).fetchall())
+        sql = (
+            f"SELECT seq, id, processed_at, event FROM records WHERE {' AND '.join(where)} "
+            f"ORDER BY seq {direction} LIMIT ?"
+        )
+        rows = self._database.read(lambda c: c.execute(sql, (*parameters, limit)).fetchall())
+        return [Row(*row) for row in rows]
 
     def queued(self, session_id: str) -> list[str]:
         """Client events that have not been processed yet, as JSON, oldest first."""

@@ -37,15 +37,6 @@ class Ownership:
         self._held[session_id] = lock
         return True
 
-    def owned_elsewhere(self, session_id: str) -> bool:
-        """Whether another living process owns the session."""
-        if session_id in self._held:
-            return False
-        if self.acquire(session_id):
-            self.release(session_id)
-            return False
-        return True
-
     def release(self, session_id: str) -> None:
         """Stop being the owner. Idempotent."""
         lock = self._held.pop(session_id, None)

@@ -25,7 +25,8 @@ export function markdownDrawer(tools: Tools): DrawMarkdown {
     host.replaceChildren(content ?? plain(markdown));
     const marks = markdown.match(/[$\\]/g)?.length ?? 0;
     if (content && !partial && marks > 0 && marks <= MAX_MATH_MARKS) {
-      await tools.latexTypesetter?.typeset(host);
+      // Math that cannot be set stays as it was written.
+      await Promise.resolve(tools.latexTypesetter?.typeset(host)).catch(() => undefined);
     }
   };
 }

@@ -90,7 +90,7 @@ class Sandbox(APIHandler):
 
 
 class Control(APIHandler):
-    """``POST {"events": [...]}`` puts events in, ``{"cut": true}`` breaks the streams; ``GET`` counts them."""
+    """``POST {"events": [...]}`` puts events in, ``{"cut": true}`` breaks the streams, GET counts."""
 
     @web.authenticated
     def get(self, session_id: str) -> None:

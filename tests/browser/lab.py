@@ -131,6 +131,12 @@ def open_notebook(page: Any, url: str) -> None:
     dialog.wait_for(state="detached")
 
 
+def open_with_kernel(page: Any, url: str) -> None:
+    """Open a notebook and wait until its kernel answers."""
+    page.goto(url)
+    page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()
+
+
 def write_settings(folder: Path, name: str, **settings: object) -> None:
     path = folder / "@jupyterlab" / "apputils-extension" / f"{name}.jupyterlab-settings"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A saved notebook from a stranger: whatever it holds, nothing of it runs, loads, covers or drives the page."""
+"""A saved notebook from a stranger: nothing that it holds runs, loads, covers or drives the page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
 from tests.browser.lab import Lab, open_notebook
 from tests.browser.runs import image, notice, run, steer, text, tool
 
@@ -52,7 +53,8 @@ def markup(outside: str) -> list[str]:
         f"<a href='data:text/html,<script>{MARK}</script>'>d</a> [e](vbscript:x) [f](/lab?reset)",
         f"<form action='{outside}/form'><input name=q><button>go</button></form>",
         f"<video autoplay src='{outside}/v.mp4' poster='{outside}/p.png' onerror='{MARK}'></video>",
-        f"<object data='{outside}/o'></object><embed src='{outside}/e'><link rel=stylesheet href='{outside}/l'>",
+        f"<object data='{outside}/o'></object><embed src='{outside}/e'>",
+        f"<link rel=stylesheet href='{outside}/l'>",
         f"<style>@import '{outside}/css'; body {{ display: none }}</style>",
         f"<div style='position:fixed;inset:0;background:url({outside}/bg)'>cover</div>",
         "<div class='jp-Dialog' id='main' name='body'>posing as a dialog</div>",
@@ -64,9 +66,7 @@ def markup(outside: str) -> list[str]:
     ]
 
 
-def test_nothing_of_a_hostile_run_runs_or_loads(
-    lab: Lab, page: Any, outside: tuple[str, list[str]]
-) -> None:
+def test_nothing_of_a_hostile_run_runs_or_loads(lab: Lab, page: Any, outside: tuple[str, list[str]]) -> None:
     address, asked = outside
     hostile = markup(address)
     words = "\n".join(hostile)
@@ -153,12 +153,11 @@ def test_a_huge_run_does_not_hang_the_page(lab: Lab, page: Any, payloads: Callab
     for summary in page.locator(".ja-step:last-child .ja-summary").all():
         summary.click()
     page.evaluate("() => new Promise(done => setTimeout(done, 500))")
-    print("LONGEST", page.evaluate("window.__longest"), page.locator(".ja-renderer *").count())
     assert page.evaluate("window.__longest") < LONGEST_TASK_MS
     assert page.locator(".ja-renderer *").count() < 40_000
 
 
-MALFORMED = [
+MALFORMED: list[Any] = [
     None,
     "text",
     [],

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.browser.lab import MIME, Lab, open_notebook
+
+from tests.browser.lab import MIME, Lab, open_notebook, open_with_kernel
 from tests.browser.runs import FIRST_EVENT_ID, run, text, tool
 
 
@@ -46,9 +47,7 @@ def wait_for(lab: Lab, session_id: str, **counts: int) -> None:
         time.sleep(0.05)
 
 
-def test_the_output_follows_the_server_to_the_turns_end(
-    lab: Lab, page: Any, session_id: str
-) -> None:
+def test_the_output_follows_the_server_to_the_turns_end(lab: Lab, page: Any, session_id: str) -> None:
     earlier = event("agent.message", "before", 0, content=words("An earlier turn."))
     lab.send(session_id, earlier, PROMPT, USE)
     open_notebook(page, lab.notebook("live.ipynb", live_run(session_id)))
@@ -82,9 +81,7 @@ def test_the_output_follows_the_server_to_the_turns_end(
     assert link.get_attribute("href").endswith("/agents/coder-abc123/outputs/plot.txt")
 
 
-def test_a_broken_stream_is_taken_up_again_and_nothing_is_lost(
-    lab: Lab, page: Any, session_id: str
-) -> None:
+def test_a_broken_stream_is_taken_up_again_and_nothing_is_lost(lab: Lab, page: Any, session_id: str) -> None:
     lab.send(session_id, PROMPT, USE)
     open_notebook(page, lab.notebook("broken.ipynb", live_run(session_id)))
     wait_for(lab, session_id, open=1)
@@ -113,9 +110,7 @@ def test_a_closed_notebook_stops_following(lab: Lab, page: Any, session_id: str)
     lab.send(session_id, PROMPT, USE)
     open_notebook(page, lab.notebook("closed.ipynb", live_run(session_id)))
     wait_for(lab, session_id, open=1)
-    page.locator(".lm-TabBar-tab", has_text="closed.ipynb").locator(
-        ".lm-TabBar-tabCloseIcon"
-    ).first.click()
+    page.locator(".lm-TabBar-tab", has_text="closed.ipynb").locator(".lm-TabBar-tabCloseIcon").first.click()
     discard = page.locator(".jp-Dialog button", has_text="Discard")
     if discard.count():
         discard.click()
@@ -129,9 +124,7 @@ def test_a_finished_turn_is_read_without_any_stream(lab: Lab, page: Any, session
     assert lab.streams(session_id) == {"open": 0, "opened": 0}
 
 
-def test_many_live_outputs_leave_connections_for_lab(
-    lab: Lab, page: Any, session_id: str
-) -> None:
+def test_many_live_outputs_leave_connections_for_lab(lab: Lab, page: Any, session_id: str) -> None:
     ids = [session_id[:-1] + str(n) for n in range(6)]
     for one in ids:
         lab.send(one, PROMPT, USE)
@@ -144,9 +137,7 @@ def test_many_live_outputs_leave_connections_for_lab(
     page.locator(".ja-turn-done").nth(5).wait_for()
 
 
-def test_without_a_server_the_output_follows_the_kernel(
-    lab: Lab, page: Any, session_id: str
-) -> None:
+def test_without_a_server_the_output_follows_the_kernel(lab: Lab, page: Any, session_id: str) -> None:
     begin = text("Old snapshot.", id="old")
     first = live_run(session_id, begin)
     second = live_run(session_id, begin, tool(status="running", output=[]))
@@ -162,9 +153,8 @@ show({json.dumps(json.dumps(second))}, display_id="run", update=True)
 input("two")
 show({json.dumps(json.dumps(third))}, display_id="run", update=True)
 """
-    page.goto(lab.notebook("kernel.ipynb", source=source))
+    open_with_kernel(page, lab.notebook("kernel.ipynb", source=source))
     page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     page.keyboard.press("Control+Enter")
     shown = page.locator(".ja-run")
     shown.locator(".ja-text", has_text="Old snapshot").wait_for()

@@ -71,7 +71,7 @@ class Kernel:
     """A running ipykernel."""
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        self.manager = KernelManager(kernel_name="python3")
+        self.manager = KernelManager(kernel_name="python3", transport="ipc")
         self.manager.start_kernel(env=environment, cwd=str(folder))
         self.client = self.manager.client()
         self.client.start_channels()

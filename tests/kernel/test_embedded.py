@@ -67,8 +67,11 @@ def test_its_token_is_private_and_not_in_the_process_list(alone: Kernel) -> None
 def test_it_ends_with_a_killed_kernel(alone: Kernel, how: signal.Signals) -> None:
     alone.run("%agent")
     pid = server_pid(alone)
+    folder = Path(alone.run("str(c._embedded._folder)").results[0]["text/plain"].strip("'"))
+    assert folder.is_dir()
     os.kill(int(alone.manager.provisioner.pid), how)  # type: ignore[union-attr]
     assert ended(pid)
+    assert not folder.exists()
 
 
 def test_an_interrupt_of_the_kernel_leaves_it_alive(alone: Kernel) -> None:

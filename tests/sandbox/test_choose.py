@@ -5,15 +5,13 @@ import asyncio
 import pytest
 
 from jupyter_agents.sandbox.base import Probe, Sandbox, SandboxProvider, SandboxSpec
-from jupyter_agents.sandbox.choose import Chooser, choose
+from jupyter_agents.sandbox.choose import choose
 
 
 class Fake:
     """A provider whose probe answers `ok` after `seconds`, or fails."""
 
-    def __init__(
-        self, kind: str, ok: bool, *, seconds: float = 0.0, error: Exception | None = None
-    ) -> None:
+    def __init__(self, kind: str, ok: bool, *, seconds: float = 0.0, error: Exception | None = None) -> None:
         self.kind = kind
         self.probed = 0
         self._ok = ok
@@ -100,12 +98,3 @@ async def test_a_probe_that_raises_is_a_provider_that_does_not_work() -> None:
     choice = await choose(providers)
     assert choice.provider is providers[1]
     assert choice.passed_over[0].reason == "Its probe failed with RuntimeError."
-
-
-async def test_the_choice_is_remembered_until_asked_again() -> None:
-    fake = Fake("docker", True)
-    chooser = Chooser([fake])
-    assert chooser.latest is None
-    first, second = await asyncio.gather(chooser.choice(), chooser.choice())
-    assert first is second is chooser.latest and fake.probed == 1
-    assert await chooser.choice(again=True) is not first and fake.probed == 2

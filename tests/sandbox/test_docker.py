@@ -178,9 +178,7 @@ async def test_nothing_of_the_server_shows_inside(
     await sandbox.close()
 
 
-async def test_only_the_workspace_and_memory_can_be_written(
-    sandbox: Sandbox, spec: SandboxSpec
-) -> None:
+async def test_only_the_workspace_and_memory_can_be_written(sandbox: Sandbox, spec: SandboxSpec) -> None:
     (spec.uploads / "data.csv").write_text("1,2")
     for path in ("/x", "/etc/x", "/usr/x", "/opt/x", "/opt/jupyter-agents/x", "/mnt/session/x"):
         text, failed = await bash(sandbox, f"echo x > {path}")
@@ -210,18 +208,14 @@ async def test_the_workspace_is_the_hosts_folder(sandbox: Sandbox, spec: Sandbox
     assert await bash(sandbox, "cat /mnt/session/uploads/late.csv") == ("late\n", False)
 
 
-async def test_files_at_exact_paths(
-    provider: DockerProvider, spec: SandboxSpec, tmp_path: Path
-) -> None:
+async def test_files_at_exact_paths(provider: DockerProvider, spec: SandboxSpec, tmp_path: Path) -> None:
     source = tmp_path / "source.csv"
     source.write_text("a,b\n")
-    early = ("/data/early.csv", "/workspace/in/early.csv", "/mnt/session/uploads/u/early.csv")
-    early = (*early, "/tmp/early.csv")
-    late = ("/data/late.csv", "/other/deep/late.csv", "/workspace/late.csv")
-    late = (*late, "/mnt/session/uploads/u/late.csv", "/mnt/session/outputs/late.csv")
-    sandbox = await provider.start(
-        replace(spec, mounts=tuple(Mount(source, target) for target in early))
-    )
+    early = ["/data/early.csv", "/workspace/in/early.csv", "/mnt/session/uploads/u/early.csv"]
+    early += ["/tmp/early.csv"]
+    late = ["/data/late.csv", "/other/deep/late.csv", "/workspace/late.csv"]
+    late += ["/mnt/session/uploads/u/late.csv", "/mnt/session/outputs/late.csv"]
+    sandbox = await provider.start(replace(spec, mounts=tuple(Mount(source, target) for target in early)))
     for target in late:
         await sandbox.add_file(Mount(source, target))
     for target in (*early, *late):
@@ -263,9 +257,7 @@ async def test_running_out_of_memory_is_said_and_survived(
     await sandbox.close()
 
 
-async def test_too_many_processes_are_said_and_survived(
-    provider: DockerProvider, spec: SandboxSpec
-) -> None:
+async def test_too_many_processes_are_said_and_survived(provider: DockerProvider, spec: SandboxSpec) -> None:
     sandbox = await provider.start(replace(spec, limits=Limits(pids=40)))
     text, failed = await bash(sandbox, "for i in $(seq 100); do sleep 5 & done 2>&1; exit 0")
     assert failed and "too many processes (40)" in text
@@ -275,9 +267,7 @@ async def test_too_many_processes_are_said_and_survived(
     await sandbox.close()
 
 
-async def test_memory_disks_and_files_are_bounded(
-    provider: DockerProvider, spec: SandboxSpec
-) -> None:
+async def test_memory_disks_and_files_are_bounded(provider: DockerProvider, spec: SandboxSpec) -> None:
     limits = Limits(memory=256 * MIB, file_size=50 * MIB, open_files=256)
     sandbox = await provider.start(replace(spec, limits=limits))
     for place in ("/run", "/var/tmp"):
@@ -286,6 +276,17 @@ async def test_memory_disks_and_files_are_bounded(
     text, failed = await bash(sandbox, "head -c 60M /dev/zero > /workspace/big")
     assert failed and (spec.workspace / "big").stat().st_size <= 50 * MIB
     assert await bash(sandbox, "ulimit -n; ulimit -c") == ("256\n0\n", False)
+    await sandbox.close()
+
+
+async def test_a_workspace_that_fills_up_is_said_and_survived(
+    provider: DockerProvider, spec: SandboxSpec
+) -> None:
+    sandbox = await provider.start(replace(spec, limits=Limits(disk=100 * MIB)))
+    fill = "for i in $(seq 100); do head -c 10M /dev/zero > f$i; sleep 0.02; done"
+    text, failed = await bash(sandbox, fill)
+    assert failed and "out of disk space (100 MiB)" in text
+    assert await bash(sandbox, "rm f*; echo alive") == ("alive\n", False)
     await sandbox.close()
 
 
@@ -383,14 +384,19 @@ async def test_sandboxes_start_at_once_and_end_with_their_provider(
     assert containers(client, spec) == []
 
 
+@pytest.fixture
+def ended() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that the test ends."""
+    with subprocess.Popen(["sleep", "100"]) as process:
+        yield process
+        process.kill()
+
+
 async def test_only_the_containers_of_dead_servers_are_reaped(
-    client: docker.DockerClient, image: str, spec: SandboxSpec
+    client: docker.DockerClient, image: str, spec: SandboxSpec, ended: subprocess.Popen[bytes]
 ) -> None:
-    ended = subprocess.Popen(["sleep", "100"])
     owners = [process_owner(ended.pid), process_owner(os.getppid()), "somebody else's"]
-    made = [
-        DockerProvider(image=image, mounts=HOST_MOUNTS, owner=owner) for owner in (*owners, None)
-    ]
+    made = [DockerProvider(image=image, mounts=HOST_MOUNTS, owner=owner) for owner in (*owners, None)]
     for provider in made:
         await provider.start(spec)
     ended.kill()
@@ -421,9 +427,7 @@ async def test_the_network_is_what_the_environment_allows(image: str, spec: Sand
     async def egress(spec: SandboxSpec, network: Network, directory: Path, uid: int) -> Egress:
         assert spec.session_id and spec.network is network
         started.append(
-            await start_egress(
-                network, directory, uid=uid, resolve=resolve, connect=connect, environ={}
-            )
+            await start_egress(network, directory, uid=uid, resolve=resolve, connect=connect, environ={})
         )
         return started[-1]
 

@@ -111,9 +111,7 @@ async def test_a_plain_request_reaches_the_origin(start: Start) -> None:
         egress = await start(None, world)
         answer = await ask(
             egress,
-            get(
-                "http://example.com/a?b=c", "Proxy-Connection: x", "Connection: X-Gone", "X-Gone: 1"
-            ),
+            get("http://example.com/a?b=c", "Proxy-Connection: x", "Connection: X-Gone", "X-Gone: 1"),
         )
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -163,7 +161,9 @@ async def test_a_body_is_passed_on_and_only_the_checked_request(start: Start) ->
         writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
         seen.append(await reader.read())
+        collected.set()
 
+    collected = asyncio.Event()
     smuggled = b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n"
     async with origin(collect) as port:
         world = World(port)
@@ -174,8 +174,7 @@ async def test_a_body_is_passed_on_and_only_the_checked_request(start: Start) ->
             b"POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nContent-Length: 5\r\n\r\n"
             b"hello" + smuggled,
         )
-        while len(seen) < 3:
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(collected.wait(), 5)
     assert b" 201 " in answer
     assert seen[1:] == [b"hello", b""]
 
@@ -234,9 +233,7 @@ async def test_a_host_that_is_not_listed_is_refused_before_any_look_up(start: St
     assert world.asked == []
 
 
-@pytest.mark.parametrize(
-    "address", ["127.0.0.1", "10.0.0.8", "169.254.169.254", "::ffff:127.0.0.1"]
-)
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.8", "169.254.169.254", "::ffff:127.0.0.1"])
 async def test_a_name_that_leads_inside_is_refused(start: Start, address: str) -> None:
     world = World()
     world.names["rebound.example"] = [address]
@@ -279,9 +276,7 @@ async def test_ports_that_are_not_for_the_web_are_refused(start: Start) -> None:
     world.names["example.com"] = [PUBLIC]
     egress = await start(None, world)
     for port in (22, 25, 465):
-        answer = await ask(
-            egress, f"CONNECT example.com:{port} HTTP/1.1\r\nHost: e\r\n\r\n".encode()
-        )
+        answer = await ask(egress, f"CONNECT example.com:{port} HTTP/1.1\r\nHost: e\r\n\r\n".encode())
         assert b" 403 " in answer and b"not a web port" in answer
 
 
@@ -328,9 +323,7 @@ async def test_what_is_not_a_proxy_request_is_a_client_error(start: Start, data:
 
 async def test_a_head_that_is_too_long_is_refused(start: Start) -> None:
     egress = await start(None, World())
-    answer = await ask(
-        egress, get("http://example.com/", *[f"X-{n}: {'y' * 900}" for n in range(80)])
-    )
+    answer = await ask(egress, get("http://example.com/", *[f"X-{n}: {'y' * 900}" for n in range(80)]))
     assert answer.startswith(b"HTTP/1.1 431 ")
 
 
@@ -354,9 +347,7 @@ async def test_an_idle_tunnel_is_cut(start: Start, monkeypatch: pytest.MonkeyPat
     assert b" 200 " in answer
 
 
-async def test_too_many_connections_are_told_so(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_many_connections_are_told_so(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(egress_module, "_CONNECTIONS", 3)
     egress = await start((), World())
     kept = [await asyncio.open_unix_connection(str(egress.socket)) for _ in range(3)]
@@ -368,9 +359,7 @@ async def test_too_many_connections_are_told_so(
     assert b" 403 " in await ask(egress, get("http://example.com/"))
 
 
-async def test_an_upload_beyond_the_limit_is_cut(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_upload_beyond_the_limit_is_cut(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "BODY_BYTES", 100_000)
 
     async def sink(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -102,9 +102,7 @@ def test_limited_lets_through_what_is_listed() -> None:
     assert hosts.refusal("a.example.com") is None
     assert hosts.refusal("a.b.example.com") is None
     for host in ("example.com", "badexample.com", "www.pypi.org", "pypi.org.evil.net"):
-        assert hosts.refusal(host) == (
-            "the environment's network allows pypi.org, *.example.com only"
-        )
+        assert hosts.refusal(host) == ("the environment's network allows pypi.org, *.example.com only")
 
 
 def test_an_empty_list_lets_nothing_through() -> None:

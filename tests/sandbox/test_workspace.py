@@ -46,12 +46,8 @@ def test_the_workspace_lies_beside_the_notebook(tmp_path: Path) -> None:
     assert path == notebooks / "agents" / "my-coder-STUVx1"
 
 
-@pytest.mark.parametrize(
-    "beside", [None, Path("/somewhere/else"), Path("../.."), Path("a/../../b")]
-)
-def test_or_below_the_root_where_the_notebook_is_elsewhere(
-    tmp_path: Path, beside: Path | None
-) -> None:
+@pytest.mark.parametrize("beside", [None, Path("/somewhere/else"), Path("../.."), Path("a/../../b")])
+def test_or_below_the_root_where_the_notebook_is_elsewhere(tmp_path: Path, beside: Path | None) -> None:
     root = tmp_path.resolve()
     path = workspace_path(root, beside, "coder", SESSION)
     assert path == root / "agents" / f"coder-{SESSION[-6:]}"

@@ -275,9 +275,7 @@ class Bash:
         if crowded:
             end(lambda: self._others(NOBODY), signal.SIGKILL)
             everyone = []
-            self._notice = (
-                f"[too many processes ({self._pids}): all that bash had started were ended]"
-            )
+            self._notice = f"[too many processes ({self._pids}): all that bash had started were ended]"
         if settled or crowded:
             self._earlier = frozenset(everyone)
         return crowded

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
+import socket
 import stat
 import struct
 import time
@@ -19,10 +21,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from .identity import become, set_limits
+from .modes import Modes
 from .processes import adopt_orphans, below, end
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
-SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC = 1, 1
+SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 SECCOMP_CALLS = {"x86_64": 317, "aarch64": 277, "riscv64": 277}
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 RULE_PATH_BENEATH = 1
@@ -51,16 +54,18 @@ def confine(options: dict[str, Any]) -> Callable[[], None]:
 
     from . import calls  # noqa: F401
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, DEATH)
     adopt_orphans()
     server = os.getppid()
-    _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != server:
-        os._exit(1)
+    outside, inside = socket.socketpair()
     pid = os.fork()
     if pid:
-        _supervise(pid)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, DEATH)
+        inside.close()
+        become(options["uid"])
+        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() == server:
+            _supervise(pid, outside, options["confine"])
+        os._exit(1)
+    outside.close()
     set_limits(options["rlimits"])
     ruleset = _ruleset(options["confine"]["rules"])
     inner = _ruleset(options["confine"]["inner"])
@@ -68,7 +73,10 @@ def confine(options: dict[str, Any]) -> Callable[[], None]:
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     _call(LANDLOCK_RESTRICT, ruleset, 0)
     os.close(ruleset)
-    _install(a2b_base64(options["confine"]["filter"]))
+    listener = _install(a2b_base64(options["confine"]["filter"]))
+    inside.sendmsg([b"l"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", listener))])
+    inside.close()
+    os.close(listener)
 
     def restrict() -> None:
         _call(LANDLOCK_RESTRICT, inner, 0)
@@ -76,17 +84,44 @@ def confine(options: dict[str, Any]) -> Callable[[], None]:
     return restrict
 
 
-def _supervise(toolhost: int) -> NoReturn:
+def _supervise(toolhost: int, inside: socket.socket, confinement: dict[str, Any]) -> NoReturn:
+    """Answer for the confined processes until the toolhost or the server ends, then end them all."""
+    wake, woken = os.pipe()
+    for fd in (wake, woken):
+        os.set_blocking(fd, False)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    for number in DEATH:
+        signal.signal(number, lambda number, frame: None)
     for fd in (0, 1, 2):
         os.close(fd)
-    running = True
-    while running and signal.sigwait(DEATH) == signal.SIGCHLD:
-        running = not _reap(toolhost)
-    own = os.getpid()
-    while end(lambda: below(own), signal.SIGKILL) or not _reap(0):
-        _reap(0)
-        time.sleep(0.002)
-    os._exit(0)
+    try:
+        _serve(toolhost, inside, wake, confinement)
+    finally:
+        own = os.getpid()
+        while end(lambda: below(own), signal.SIGKILL) or not _reap(0):
+            time.sleep(0.002)
+        os._exit(0)
+
+
+def _serve(toolhost: int, inside: socket.socket, wake: int, confinement: dict[str, Any]) -> None:
+    _, parts, _, _ = inside.recvmsg(1, socket.CMSG_SPACE(4))
+    if not parts:
+        return
+    (listener,) = struct.unpack("i", parts[0][2])
+    modes = Modes(listener, confinement["asked"], confinement["writable"])
+    poll = select.poll()
+    poll.register(wake, select.POLLIN)
+    poll.register(listener, select.POLLIN)
+    while True:
+        for fd, event in poll.poll():
+            if fd == wake:
+                signals = os.read(wake, 4096)
+                if set(signals) - {signal.SIGCHLD} or _reap(toolhost):
+                    return
+            elif event & select.POLLIN:
+                modes.answer()
+            else:
+                poll.unregister(listener)
 
 
 def _reap(toolhost: int) -> bool:
@@ -119,13 +154,16 @@ def _ruleset(rules: Sequence[tuple[str, str]]) -> int:
     return ruleset
 
 
-def _install(program: bytes) -> None:
+def _install(program: bytes) -> int:
+    """Install the filter; the descriptor that its questions come from."""
+
     class Program(ctypes.Structure):
         _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
 
     call = SECCOMP_CALLS[os.uname().machine]
     argument = Program(len(program) // 8, program)
-    _call(call, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(argument))
+    flags = SECCOMP_FILTER_FLAG_NEW_LISTENER
+    return _call(call, SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(argument))
 
 
 def _prctl(option: int, value: int) -> None:

@@ -155,9 +155,7 @@ def _media_block(path: str, file: Any, size: int, media_type: str) -> dict[str, 
     pdf = media_type == "application/pdf"
     limit = MAX_PDF_BYTES if pdf else MAX_IMAGE_BYTES
     if size > limit:
-        raise ToolError(
-            f"read: {path} is {size} bytes, exceeds {limit}-byte limit for image/PDF files."
-        )
+        raise ToolError(f"read: {path} is {size} bytes, exceeds {limit}-byte limit for image/PDF files.")
     data = b2a_base64(_read_whole(file, size), newline=False).decode("ascii")
     source = {"type": "base64", "media_type": media_type, "data": data}
     return {"type": "document" if pdf else "image", "source": source}

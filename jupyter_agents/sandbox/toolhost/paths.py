@@ -65,6 +65,13 @@ def canonical(path: str) -> str:
     return done
 
 
+def _canonical_or_same(path: str) -> str:
+    try:
+        return canonical(path)
+    except OSError:
+        return os.path.normpath(path)
+
+
 def within(path: str, root: str) -> bool:
     """Whether canonical `path` is `root` or below it."""
     return path == root or path.startswith(root.rstrip("/") + "/")
@@ -75,7 +82,7 @@ class Root:
 
     def __init__(self, virtual: str, real: str, writable: bool) -> None:
         self.virtual = virtual
-        self.real = canonical(real)
+        self.real = _canonical_or_same(real)
         self.writable = writable
 
     def shown(self, real: str) -> str:

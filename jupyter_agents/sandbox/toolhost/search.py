@@ -36,9 +36,7 @@ def glob(roots: Roots, arguments: dict[str, Any]) -> Content:
     pattern = text_argument("glob", arguments, "pattern")
     path = optional_text("glob", arguments, "path")
     if pattern.startswith("/"):
-        raise ToolError(
-            "glob: absolute pattern not permitted; pass a relative pattern (and optionally path)"
-        )
+        raise ToolError("glob: absolute pattern not permitted; pass a relative pattern (and optionally path)")
     if ".." in PurePosixPath(pattern).parts:
         raise ToolError("glob: '..' is not permitted in the pattern")
     top, root = _start("glob", roots, path)
@@ -46,7 +44,7 @@ def glob(roots: Roots, arguments: dict[str, Any]) -> Content:
         matches = [str(match) for match in islice(Path(top).glob(pattern), WALK_ENTRIES)]
     except (ValueError, OSError, NotImplementedError) as e:
         raise ToolError(f"glob: {e}") from e
-    matches = [match for match in matches if _stays_inside(match, top)]
+    matches = list(_inside(matches, top))
     if not matches:
         return "no matches"
     matches.sort(key=_modified, reverse=True)
@@ -76,8 +74,10 @@ def grep(
         said = errors.decode("utf-8", "replace")
         if status == BAD_PATTERN:
             raise ToolError(f"grep: invalid regex: {said}")
-        if status in (-signal.SIGXCPU, -signal.SIGKILL) and len(output) <= OUTPUT_LIMIT:
+        if status in (-signal.SIGXCPU, -signal.SIGKILL):
             raise ToolError(f"grep: timed out after {CPU_SECONDS}s")
+        output = output.rstrip(b"\n")
+        return _show(output.decode("utf-8", "replace"), root) if output else "no matches"
     text = output.decode("utf-8", "replace")
     if len(text) > OUTPUT_LIMIT:
         text = f"{text[:OUTPUT_LIMIT]}\n{TRUNCATED}"
@@ -88,9 +88,24 @@ def _start(tool: str, roots: Roots, path: str) -> tuple[str, Root]:
     return roots.resolve(tool, path) if path else (roots.workdir.real, roots.workdir)
 
 
-def _stays_inside(match: str, top: str) -> bool:
+def _inside(matches: list[str], top: str) -> Iterator[str]:
+    """Those that lie inside `top` once links are followed; each directory is looked at once."""
+    directories: dict[str, bool] = {}
+    for match in matches:
+        if os.path.islink(match):
+            inside = _stays_inside(match, top)
+        else:
+            directory = os.path.dirname(match) if match != top else top
+            if directory not in directories:
+                directories[directory] = _stays_inside(directory, top)
+            inside = directories[directory]
+        if inside:
+            yield match
+
+
+def _stays_inside(path: str, top: str) -> bool:
     try:
-        return within(canonical(match), top)
+        return within(canonical(path), top)
     except OSError:
         return False
 
@@ -176,12 +191,15 @@ def _forker(pattern: str, top: str) -> Callable[[int, int], int]:
 
 def _walk(pattern: str, top: str, out: int) -> int:
     expression = re.compile(pattern)
-    status = NOTHING
+    left = OUTPUT_LIMIT
     for path in islice(_files(top), WALK_ENTRIES):
         for line in _matches(expression, path):
-            status = FOUND
+            left -= len(line.decode("utf-8", "replace"))
+            if left < 0:
+                os.write(out, TRUNCATED.encode("ascii"))
+                return FOUND
             os.write(out, line)
-    return status
+    return FOUND
 
 
 def _files(top: str) -> Iterator[str]:

@@ -95,7 +95,7 @@ class Shell:
             f"\\builtin eval {quoted} </dev/null >&{OUTPUT_FD} 2>&1 {STATUS_FD}>&- {OUTPUT_FD}>&-; "
             f"\\builtin printf '%s %s;' {self._number} $? >&{STATUS_FD}\n"
         )
-        self._unsent = line.encode("utf-8", "surrogateescape" if _escapes(command) else "replace")
+        self._unsent = line.encode("utf-8", "replace")
         return self.flush()
 
     def flush(self) -> bool:
@@ -170,7 +170,3 @@ def _start(
         os.execve(BASH, ARGUMENTS, environment)
     finally:
         os._exit(127)
-
-
-def _escapes(command: str) -> bool:
-    return any("\udc80" <= character <= "\udcff" for character in command)

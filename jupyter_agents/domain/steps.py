@@ -1,0 +1,161 @@
+"""What happens next in a session, by its records alone.
+
+`step` is pure: no await, no I/O, no clock. Source: spec section 5, docs/decisions.md "Wire".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_agents.domain.events import ANSWERS
+from jupyter_agents.domain.sessions import Call, State
+
+Doc = dict[str, Any]
+
+MAX_CUTS = 3
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do until a client speaks."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The session is over."""
+
+
+@dataclass(frozen=True)
+class StartTurn:
+    """Go from idle to running."""
+
+
+@dataclass(frozen=True)
+class Settle:
+    """Process the clients' answers to calls."""
+
+    events: list[Doc]
+
+
+@dataclass(frozen=True)
+class CallModel:
+    """Take the queued user messages, then ask the model."""
+
+    messages: list[Doc]
+
+
+@dataclass(frozen=True)
+class RunTools:
+    """Run these calls and record their results."""
+
+    calls: list[Call]
+
+
+@dataclass(frozen=True)
+class Deny:
+    """Give these calls an error result without running them."""
+
+    calls: list[Call]
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Wait for the `attempt`-th time, then ask the model again."""
+
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Interrupt:
+    """Close what is open and end the turn."""
+
+    event: Doc
+
+
+@dataclass(frozen=True)
+class EndTurn:
+    """Go idle with this stop reason; `error` is a ``session.error`` to record first."""
+
+    reason: Doc
+    details: Doc | None = None
+    error: tuple[str, str] | None = None
+
+
+Step = Wait | Stop | StartTurn | Settle | CallModel | RunTools | Deny | Retry | Interrupt | EndTurn
+
+
+def step(state: State) -> Step:
+    """What happens next. Answers that came before an interrupt count."""
+    if state.status == "terminated":
+        return Stop()
+    answers = [event for event in state.queue if event["type"] in ANSWERS]
+    if answers:
+        return Settle(answers)
+    for event in state.queue:
+        if event["type"] == "user.interrupt":
+            return Interrupt(event)
+    if state.status == "idle":
+        return _from_idle(state)
+    if state.exhausted:
+        return EndTurn({"type": "retries_exhausted"})
+    if state.status == "rescheduling":
+        return Retry(state.failures)
+    return _from_running(state)
+
+
+def queued_messages(state: State) -> list[Doc]:
+    """The user messages that the model has not been given yet."""
+    return [event for event in state.queue if event["type"] == "user.message"]
+
+
+def _from_idle(state: State) -> Step:
+    waiting = frozenset(call.id for call in state.waiting)
+    if waiting:
+        return Wait() if waiting == state.announced else _requires_action(state)
+    if state.calls or state.announced:
+        return StartTurn()
+    if not queued_messages(state) or _held_by_budget(state):
+        return Wait()
+    return StartTurn()
+
+
+def _held_by_budget(state: State) -> bool:
+    return state.over_budget and (state.stopped or {}).get("type") == "budget_reached"
+
+
+def _from_running(state: State) -> Step:
+    open_calls = [call for call in state.calls.values() if not call.done]
+    denied = [call for call in open_calls if call.denied]
+    if denied:
+        return Deny(denied)
+    runnable = [call for call in open_calls if not call.waits]
+    if runnable:
+        return RunTools(runnable)
+    if open_calls:
+        return _requires_action(state)
+    return _ask_or_end(state)
+
+
+def _ask_or_end(state: State) -> Step:
+    if state.stop_reason == "refusal":
+        return EndTurn({"type": "refusal"}, state.stop_details)
+    if state.stop_reason == "model_context_window_exceeded":
+        message = "The conversation no longer fits the model's context window; start a new session."
+        return EndTurn({"type": "retries_exhausted"}, error=("compaction_limit_reached_error", message))
+    queued = queued_messages(state)
+    if not (state.owes or queued):
+        return EndTurn({"type": "end_turn"})
+    if state.cuts > MAX_CUTS:
+        message = f"The model's answer was cut at its token limit {state.cuts} times in a row."
+        return EndTurn({"type": "retries_exhausted"}, error=("tool_use_limit_reached_error", message))
+    if state.rounds >= state.max_turns:
+        message = f"The turn reached its limit of {state.max_turns} model requests."
+        return EndTurn({"type": "retries_exhausted"}, error=("tool_use_limit_reached_error", message))
+    if state.over_budget:
+        return EndTurn({"type": "budget_reached"})
+    return CallModel(queued)
+
+
+def _requires_action(state: State) -> EndTurn:
+    return EndTurn({"type": "requires_action", "event_ids": [call.id for call in state.waiting]})

@@ -1,0 +1,143 @@
+"""One answer of the model as events, and their previews while it arrives.
+
+Source: spec sections 4.3, 6.4 and 25 (order).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from jupyter_agents.domain import events, permissions
+from jupyter_agents.domain.events import Draft, Stamp
+from jupyter_agents.domain.tools import OFFERED
+from jupyter_agents.runtime.model import Answer
+
+Doc = dict[str, Any]
+
+CUT = (
+    "Your answer reached its token limit before this call was complete, so nothing was run. "
+    "Split the work into smaller calls."
+)
+
+
+class Previews:
+    """Gives the events of an answer their ids as its blocks begin, and sends their previews.
+
+    Neighbouring text blocks are one ``agent.message``; a block without text has no place in it.
+
+    Parameters
+    ----------
+    new_id:
+        Makes event ids.
+    send:
+        Takes an event type, its id, the index of the content block and the text that was added; the
+        first for an id and a block has no text.
+    """
+
+    def __init__(self, new_id: Callable[[], str], send: Callable[[str, str, int, str], None]) -> None:
+        self._new_id = new_id
+        self._send = send
+        self._message: tuple[str, int] | None = None
+        self._block: int | None = None
+        self.ids: dict[int, str] = {}
+
+    def __call__(self, kind: Literal["text", "thinking", "other"], index: int, text: str) -> None:
+        """See `model.Preview`."""
+        if kind == "thinking" and index not in self.ids:
+            self.ids[index] = self._new_id()
+            self._send("agent.thinking", self.ids[index], 0, "")
+        if kind != "text":
+            self._message = None
+        elif text:
+            self._text(index, text)
+
+    def _text(self, index: int, text: str) -> None:
+        if self._message is None:
+            self._message = (self._new_id(), 0)
+            self._send("agent.message", self._message[0], 0, "")
+        elif self._block != index:
+            self._message = (self._message[0], self._message[1] + 1)
+        self._block = index
+        event_id, place = self._message
+        self.ids[index] = event_id
+        self._send("agent.message", event_id, place, text)
+
+
+def answered(
+    stamp: Stamp, agent: Doc, start_id: str, request: Doc, answer: Answer, ids: dict[int, str]
+) -> list[Draft]:
+    """The events of one answer, in the order of its blocks, then the end of its span.
+
+    agent: the session's snapshot. ids: what `Previews` gave out, by the block's index.
+    """
+    drafts: list[Draft] = []
+    texts: list[tuple[int, str]] = []
+    cut = answer.stop_reason == "max_tokens" and _ends_in_call(answer)
+
+    def flush() -> None:
+        if texts:
+            body = {"type": "agent.message", "content": [{"type": "text", "text": text} for _, text in texts]}
+            drafts.append(stamp.event(body | _known_id(ids, texts[0][0])))
+            texts.clear()
+
+    for index, block in enumerate(answer.content):
+        kind = block["type"]
+        if kind == "text":
+            if block["text"]:
+                texts.append((index, block["text"]))
+            continue
+        flush()
+        if kind in ("thinking", "redacted_thinking"):
+            drafts.append(stamp.event({"type": "agent.thinking"} | _known_id(ids, index)))
+        elif kind == "tool_use":
+            is_cut = cut and index == len(answer.content) - 1
+            drafts.append(_tool_use(stamp, agent, block, is_cut))
+    flush()
+    end = events.request_end(start_id, answer.usage, is_error=False)
+    return [*drafts, stamp.event(end, _private(request, answer, cut))]
+
+
+def _private(request: Doc, answer: Answer, cut: bool) -> Doc:
+    return {
+        "request": {k: v for k, v in request.items() if k != "messages"},
+        "response": {
+            "content": answer.content,
+            "stop_reason": answer.stop_reason,
+            "stop_details": answer.stop_details,
+            "model": answer.model,
+            "id": answer.id,
+        },
+        "usage": answer.usage,
+        "cut": cut,
+        "replayed": answer.replayed,
+    }
+
+
+def _known_id(ids: dict[int, str], index: int) -> Doc:
+    return {"id": ids[index]} if index in ids else {}
+
+
+def _ends_in_call(answer: Answer) -> bool:
+    return bool(answer.content) and answer.content[-1]["type"] == "tool_use"
+
+
+def _tool_use(stamp: Stamp, agent: Doc, block: Doc, cut: bool) -> Draft:
+    name, given = block["name"], block["input"] if isinstance(block["input"], dict) else {}
+    private = {"tool_use_id": block["id"]}
+    custom = any(t["type"] == "custom" and t["name"] == name for t in agent["tools"])
+    if custom and not cut:
+        body = {"type": "agent.custom_tool_use", "name": name, "input": given}
+        return stamp.event(body, private)
+    verdict = permissions.judge(agent, name, OFFERED)
+    if cut:
+        verdict = permissions.Verdict("deny", None, CUT)
+    body = {
+        "type": "agent.tool_use",
+        "name": name,
+        "input": given,
+        "evaluated_permission": verdict.permission,
+    }
+    if verdict.evaluation is not None:
+        body["evaluation"] = verdict.evaluation
+    return stamp.event(body, private | {"reason": verdict.reason})
