@@ -54,7 +54,8 @@ QUICKSTART = [
     Reply(
         [
             say(
-                "Done. `fibonacci.py` writes the first 20 Fibonacci numbers to `fibonacci.txt`, one a line:\n\n"
+                "Done. `fibonacci.py` writes the first 20 Fibonacci numbers to `fibonacci.txt`, "
+                "one a line:\n\n"
                 "| | |\n|---|---|\n| first | 0, 1, 1, 2, 3 |\n| last | 4181 |\n\n"
                 "To run it again: `python3 fibonacci.py`."
             )

@@ -76,16 +76,14 @@ def _has_model() -> bool:
         return True
     from jupyter_core.paths import jupyter_data_dir
 
-    folder = (
-        os.environ.get("JUPYTER_AGENTS_DATA_DIR") or Path(jupyter_data_dir()) / "jupyter-agents"
-    )
+    folder = os.environ.get("JUPYTER_AGENTS_DATA_DIR") or Path(jupyter_data_dir()) / "jupyter-agents"
     return (Path(folder) / "credentials.json").exists()
 
 
 def _set_parameter(book: Any, name: str, value: str) -> None:
+    line = f"{name} = {json.dumps(value)}"
     for cell in book.cells:
         if "parameters" in cell.metadata.get("tags", []):
-            line = f"{name} = {json.dumps(value)}"
             cell.source = re.sub(rf"(?m)^{name} *=.*$", lambda _: line, cell.source)
 
 
@@ -102,6 +100,8 @@ def _run(book: Any, notebook: Path, target: Path) -> None:
         client.execute()
     except CellExecutionError as error:
         raise UserError(f"A cell of {notebook} failed: {error.ename}: {error.evalue}") from None
+    except RuntimeError as error:
+        raise UserError(f"The kernel did not run {notebook}: {error}") from None
     finally:
         nbformat.write(book, target)
 

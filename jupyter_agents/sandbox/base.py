@@ -143,7 +143,9 @@ class Sandbox(Protocol):
 class SandboxProvider(Protocol):
     """Starts sandboxes of one kind."""
 
-    kind: str
+    @property
+    def kind(self) -> str:
+        """``docker``, ``bubblewrap``, ``landlock``, or a name of your own."""
 
     async def probe(self) -> Probe:
         """Run the real argument list once and say whether it works."""

@@ -81,7 +81,9 @@ def main() -> None:
     with scripted() as url:
         for row in rows(url):
             ratio = "" if row.floor is None else f"{row.figure / row.floor:.2f}"
-            most = "" if row.most is None else f"{row.most:.1f} x" if row.floor else f"{row.most * 1e3:.0f} ms"
+            most = (
+                "" if row.most is None else f"{row.most:.1f} x" if row.floor else f"{row.most * 1e3:.0f} ms"
+            )
             print(f"{row.what:52} {row.figure * 1e3:9.2f} {ratio:>7} {most:>9}", flush=True)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,12 +73,17 @@ class Kernel:
     """A running ipykernel."""
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        self.manager = KernelManager(kernel_name="python3", transport="ipc")
+        self._sockets = tempfile.mkdtemp()
+        self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{self._sockets}/kernel")
         self.manager.start_kernel(env=environment, cwd=str(folder))
         self.client = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=ANSWER_SECONDS)
         self.folder = folder
+        try:
+            self.client.wait_for_ready(timeout=ANSWER_SECONDS)
+        except RuntimeError:
+            self.close()
+            raise
 
     def run(self, code: str, *, stdin: str | None = None, interrupt: Sequence[str | float] = ()) -> Answer:
         """Run a cell.
@@ -124,6 +131,7 @@ class Kernel:
     def close(self) -> None:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
+        shutil.rmtree(self._sockets)
 
 
 def _is_time(when: str | float, waited: float, answer: Answer) -> bool:
