@@ -83,13 +83,13 @@ ACCEPTED: list[tuple[str, Any, Doc, tuple[str, ...]]] = [
         A,
         _agent(tools=[TOOLSET | {"default_config": {"permission_policy": {"type": "auto"}}}]),
         (),
-    ),  # noqa: E501
+    ),
     (
         "agent, custom tool",
         A,
         _agent(tools=[CUSTOM]),
         ("tools.0.name", "tools.0.description", "tools.0.input_schema"),
-    ),  # noqa: E501
+    ),
     ("agent, both", A, _agent(tools=[TOOLSET, CUSTOM]), ()),
     (
         "agent, mcp",
@@ -131,7 +131,7 @@ ACCEPTED: list[tuple[str, Any, Doc, tuple[str, ...]]] = [
         E,
         {"name": "e", "description": None, "metadata": {"jupyter-agents/cpus": "2"}},
         (),
-    ),  # noqa: E501
+    ),
     ("session, least", S, _session(), ("agent", "environment_id")),
     ("session, pinned", S, _session(agent={"type": "agent", "id": "agent_01", "version": 2}), ("agent.id",)),
     (

@@ -197,10 +197,15 @@ def text(words: str) -> dict[str, Any]:
 
 
 def _is_new(event: Any, seen: set[str]) -> bool:
-    """Whether a stored event was not given yet; previews have no id and always pass."""
+    """Whether an event was not given yet: previews have no id and always pass.
+
+    A client's event that is still queued comes once more, under its id, when it is processed.
+    """
     id = getattr(event, "id", None)
     if id is None:
         return True
+    if event.type.startswith("user.") and getattr(event, "processed_at", None) is None:
+        return False
     if id in seen:
         return False
     seen.add(id)

@@ -13,10 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from .channel import ProcessChannel
 from .egress import Egress, start_egress
 from .guard import Guard, process_limit
 from .layout import EGRESS_DIRECTORY, Layout
+from .leftovers import make_directory
 from .options import STANDARD_ROOTS, UPLOADS
 from .provider import EmbeddedProvider
 from .tools import ToolhostOptions
@@ -110,10 +109,10 @@ class BubblewrapProvider(EmbeddedProvider):
     async def _egress(self, spec: SandboxSpec, parts: contextlib.AsyncExitStack) -> Egress | None:
         if spec.network is None:
             return None
-        directory = parts.enter_context(tempfile.TemporaryDirectory(prefix="jupyter-agents-"))
-        os.chmod(directory, 0o711)
+        directory = await asyncio.to_thread(make_directory)
+        parts.push_async_callback(asyncio.to_thread, shutil.rmtree, directory, True)
         uid = embedded.identity(spec)
-        egress = await self._start_egress(spec, spec.network, Path(directory), uid)
+        egress = await self._start_egress(spec, spec.network, directory, uid)
         parts.push_async_callback(egress.close)
         return egress
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from .base import Limits
 from .counters import size_text
+from .leftovers import PREFIX, of_dead_servers
 
 PERIOD = 100_000
 REMOVAL_SECONDS = 1.0
@@ -98,7 +99,7 @@ def make(limits: Limits, *, root: Path = Path("/")) -> Cgroup | None:
 
     root: the file system's root; tests give another.
     """
-    name = f"jupyter-agents-{os.getpid()}-{secrets.token_hex(4)}"
+    name = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(4)}"
     own = own_groups(root)
     unified = own.get("")
     if unified is not None:
@@ -173,6 +174,9 @@ def _make_split(own: dict[str, Path], name: str, limits: Limits) -> Cgroup | Non
 
 
 def _make_directory(directory: Path) -> bool:
+    for left in of_dead_servers(directory.parent):
+        with contextlib.suppress(OSError):
+            left.rmdir()
     try:
         directory.mkdir()
     except OSError:

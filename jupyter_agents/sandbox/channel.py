@@ -47,7 +47,7 @@ class ProcessChannel:
 
     def __init__(self, process: asyncio.subprocess.Process, what: str, grace: float) -> None:
         self.pid = process.pid
-        self._handle = os.pidfd_open(process.pid)
+        self._handle = _handle_of(process.pid)
         self._process = process
         self._what = what
         self._grace = grace
@@ -112,7 +112,9 @@ class ProcessChannel:
                 await asyncio.wait_for(self._process.wait(), self._grace)
         self._signal(signal.SIGKILL)
         await self._process.wait()
-        os.close(self._handle)
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._listener), 1.0)
         self._listener.cancel()
@@ -123,8 +125,9 @@ class ProcessChannel:
             await stdin.wait_closed()
 
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._handle, number)
+        if self._handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, number)
 
     async def _collect_errors(self) -> None:
         stderr = self._process.stderr
@@ -139,3 +142,11 @@ class ProcessChannel:
         said = self._errors.decode("utf-8", "replace").strip().splitlines()
         if said:
             raise SandboxUnavailable(f"{self._what} ended: {said[-1][:300]}")
+
+
+def _handle_of(pid: int) -> int | None:
+    """A descriptor that names the process for good; None for one that has ended already."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None

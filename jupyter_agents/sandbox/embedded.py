@@ -168,7 +168,7 @@ def place_upload(mount: Mount, spec: SandboxSpec) -> None:
 
 def _below(target: str, place: str) -> str | None:
     path = PurePosixPath(os.path.normpath(target))
-    return str(path.relative_to(place)) if path.is_relative_to(place) else None
+    return "/".join(path.relative_to(place).parts) if path.is_relative_to(place) else None
 
 
 def _place(source: Path, top: Path, relative: str, mode: int, owner: int | None) -> None:
@@ -185,6 +185,10 @@ def _place(source: Path, top: Path, relative: str, mode: int, owner: int | None)
                 copy.write(chunk)
             os.fchmod(copy.fileno(), mode)
         os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=directory)
+        raise
     finally:
         os.close(directory)
 

@@ -20,7 +20,6 @@ import contextlib
 import ctypes
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from . import embedded, seccomp
 from .base import SandboxSpec
 from .channel import ProcessChannel
 from .guard import Guard, process_limit
+from .leftovers import make_directory
 from .options import OUTPUTS, UPLOADS, WORKSPACE, Root
 from .provider import EmbeddedProvider
 from .tools import ToolhostOptions, write_zipapp
@@ -98,13 +98,12 @@ class LandlockProvider(EmbeddedProvider):
         uid = embedded.identity(spec)
         if uid is not None:
             _check_reachable(spec)
-        private = Path(tempfile.mkdtemp(prefix="jupyter-agents-"))
+        private = await asyncio.to_thread(make_directory)
         parts.push_async_callback(asyncio.to_thread, shutil.rmtree, private, True)
         temporary = private / "tmp"
         temporary.mkdir(mode=0o700)
         zipapp = write_zipapp(private)
         if uid is not None:
-            os.chmod(private, 0o711)
             os.chown(temporary, uid, uid)
         options = ToolhostOptions(
             roots=(

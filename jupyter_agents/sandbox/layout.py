@@ -56,6 +56,7 @@ class Layout:
         self._egress = egress
         self._uid = embedded.identity(spec)
         self._made: set[Path] = set()
+        self._content: Callable[[bytes], str] = lambda data: ""
 
     @contextlib.contextmanager
     def descriptors(self) -> Iterator[tuple[int, list[int]]]:
@@ -70,11 +71,12 @@ class Layout:
             os.lseek(fd, 0, os.SEEK_SET)
             return str(fd)
 
+        self._content = content
         try:
             arguments = [
                 *self._namespaces(),
                 *self._system(),
-                *self._written(content),
+                *self._written(),
                 *self._temporary(),
                 *self._python(),
                 *self._session(),
@@ -121,9 +123,9 @@ class Layout:
         for name in CONFIGURATION:
             if os.path.exists(name):
                 arguments += self._bind(os.path.realpath(name), name)
-        return [*arguments, *_hide(Path("/usr")), *_hide(Path("/usr/local"))]
+        return [*arguments, *self._hide(Path("/usr")), *self._hide(Path("/usr/local"))]
 
-    def _written(self, content: Callable[[bytes], str]) -> list[str]:
+    def _written(self) -> list[str]:
         uid = os.getuid() if self._uid is None else self._uid
         gid = os.getgid() if self._uid is None else self._uid
         texts = {
@@ -137,7 +139,7 @@ class Layout:
         files[self.zipapp] = toolhost_zipapp()
         arguments = []
         for path, data in files.items():
-            arguments += [*self._at(path), "--perms", "0444", "--ro-bind-data", content(data), path]
+            arguments += [*self._at(path), "--perms", "0444", "--ro-bind-data", self._content(data), path]
         return arguments
 
     def _temporary(self) -> list[str]:
@@ -155,7 +157,7 @@ class Layout:
         prefixes = [*embedded.python_prefixes(self._spec), base]
         for prefix in dict.fromkeys(prefixes):
             if str(prefix) not in embedded.SYSTEM_PREFIXES:
-                arguments += [*self._bind(prefix, str(prefix)), *_hide(prefix)]
+                arguments += [*self._bind(prefix, str(prefix)), *self._hide(prefix)]
         return arguments
 
     def _session(self) -> list[str]:
@@ -169,15 +171,14 @@ class Layout:
             arguments += self._bind(self._egress.parent, EGRESS_DIRECTORY)
         return arguments
 
-
-def _hide(prefix: Path) -> list[str]:
-    """Cover the places of a Python prefix that may hold tokens or index credentials."""
-    arguments = []
-    for name in embedded.HIDDEN_DIRECTORIES:
-        if (prefix / name).is_dir():
-            arguments += ["--perms", "0755", "--tmpfs", str(prefix / name)]
-            arguments += ["--remount-ro", str(prefix / name)]
-    for name in embedded.HIDDEN_FILES:
-        if (prefix / name).is_file():
-            arguments += ["--ro-bind", "/dev/null", str(prefix / name)]
-    return arguments
+    def _hide(self, prefix: Path) -> list[str]:
+        """Cover the places of a Python prefix that may hold tokens or index credentials."""
+        arguments = []
+        for name in embedded.HIDDEN_DIRECTORIES:
+            if (prefix / name).is_dir():
+                arguments += ["--perms", "0755", "--tmpfs", str(prefix / name)]
+                arguments += ["--remount-ro", str(prefix / name)]
+        for name in embedded.HIDDEN_FILES:
+            if (prefix / name).is_file():
+                arguments += ["--perms", "0444", "--ro-bind-data", self._content(b""), str(prefix / name)]
+        return arguments

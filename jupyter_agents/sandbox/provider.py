@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import tempfile
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from functools import partial
@@ -17,6 +16,7 @@ from . import embedded
 from .base import Limits, Mount, Probe, SandboxSpec
 from .channel import ProcessChannel
 from .guard import Guard
+from .leftovers import make_directory
 from .options import UPLOADS, WORKSPACE, Root
 from .tools import ToolhostSandbox
 
@@ -111,12 +111,15 @@ class EmbeddedProvider(ABC):
 
 @contextlib.asynccontextmanager
 async def _probe_sandbox(provider: EmbeddedProvider) -> AsyncIterator[ToolhostSandbox]:
-    with tempfile.TemporaryDirectory(prefix="jupyter-agents-") as directory:
-        os.chmod(directory, 0o711)
-        folders = Path(directory, "workspace"), Path(directory, "uploads")
-        spec = SandboxSpec("probe", *folders, limits=Limits(call_seconds=10))
+    directory = await asyncio.to_thread(make_directory)
+    spec = SandboxSpec(
+        "probe", directory / "workspace", directory / "uploads", limits=Limits(call_seconds=10)
+    )
+    try:
         sandbox = await provider.start(spec)
         try:
             yield sandbox
         finally:
             await sandbox.close()
+    finally:
+        await asyncio.to_thread(shutil.rmtree, directory, True)

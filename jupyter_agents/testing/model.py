@@ -42,12 +42,16 @@ class Reply:
 
 @dataclass(frozen=True)
 class Fault:
-    """A failure: an HTTP status, or (``broken``) a stream that breaks off in mid-answer."""
+    """A failure: an HTTP status, a stream that breaks off (``broken``), or one with an error (``late``).
+
+    hang: seconds before an answer with `status`.
+    """
 
     status: int = 529
     type: str = "overloaded_error"
     message: str = "Overloaded"
     broken: bool = False
+    late: bool = False
     hang: float = 0.0
 
 
@@ -151,7 +155,7 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
                 self._error(Fault(404, "not_found_error", f"model: {body['model']}"))
                 return
             answer = model.next(body)
-            if isinstance(answer, Fault) and not answer.broken:
+            if isinstance(answer, Fault) and not (answer.broken or answer.late):
                 time.sleep(answer.hang)
                 self._error(answer)
                 return
@@ -166,20 +170,26 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
             self.send_header("content-type", "text/event-stream")
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()
-            broken = isinstance(answer, Fault)
+            fault = answer if isinstance(answer, Fault) else None
             reply = Reply([say("This breaks")]) if isinstance(answer, Fault) else answer
             try:
                 for event in stream_events(body["model"], reply):
-                    if broken and event["type"] == "content_block_stop":
+                    if fault is not None and event["type"] == "content_block_stop":
+                        if fault.late:
+                            error = {"type": fault.type, "message": fault.message}
+                            self._frame({"type": "error", "error": error})
                         self.close_connection = True
                         return
                     if event["type"] == "content_block_delta":
                         time.sleep(reply.delay)
-                    frame = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
-                    self.wfile.write(f"{len(frame):x}\r\n".encode() + frame + b"\r\n")
+                    self._frame(event)
                 self.wfile.write(b"0\r\n\r\n")
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
+
+        def _frame(self, event: Doc) -> None:
+            frame = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+            self.wfile.write(f"{len(frame):x}\r\n".encode() + frame + b"\r\n")
 
         def _error(self, fault: Fault) -> None:
             error = {"type": fault.type, "message": fault.message}

@@ -77,8 +77,13 @@ def need(what: str, found: object) -> None:
 
 
 @contextmanager
-def started(home: Path, extensions: Mapping[str, bool], **environment: str) -> Iterator[Lab]:
-    """JupyterLab with all that it writes below `home`, and these server extensions on or off."""
+def started(
+    home: Path, extensions: Mapping[str, bool], *, front_end: bool = True, **environment: str
+) -> Iterator[Lab]:
+    """JupyterLab with all that it writes below `home`, and these server extensions on or off.
+
+    Without `front_end` it is as after ``jupyter labextension disable jupyter-agents``.
+    """
     need("labextension", (ASSETS / "package.json").is_file())
     root = home / "root"
     root.mkdir()
@@ -87,6 +92,10 @@ def started(home: Path, extensions: Mapping[str, bool], **environment: str) -> I
     (share / "jupyter-agents").symlink_to(ASSETS)
     settings = home / "settings"
     write_settings(settings, "notification", fetchNews="false", checkForUpdates=False)
+    if not front_end:
+        (home / "config" / "labconfig").mkdir(parents=True)
+        disabled = json.dumps({"disabledExtensions": {"jupyter-agents": True}})
+        (home / "config" / "labconfig" / "page_config.json").write_text(disabled)
     port = free_port()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),

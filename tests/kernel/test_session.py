@@ -86,6 +86,14 @@ async def test_after_a_break_history_fills_the_gap_and_nothing_comes_twice() -> 
     assert second.closed
 
 
+async def test_a_queued_event_is_given_once_it_is_processed() -> None:
+    queued = SimpleNamespace(id="1", type="user.tool_confirmation", processed_at=None)
+    processed = SimpleNamespace(id="1", type="user.tool_confirmation", processed_at="now")
+    session = Broken([Stream([processed, event("2")])], [queued])
+    async with aclosing(session.follow()) as events:  # type: ignore[type-var]
+        assert await anext(events) is processed
+
+
 async def test_an_error_of_the_request_is_not_tried_again() -> None:
     answer = httpx2.Response(404, request=httpx2.Request("GET", "http://127.0.0.1/"))
     gone = anthropic.NotFoundError("404", response=answer, body=None)

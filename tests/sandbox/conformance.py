@@ -6,11 +6,16 @@ not there fails the whole run (see `tests.needs`).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
+import json
 import os
 import secrets
 import shutil
+import subprocess
+import sys
+import sysconfig
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,3 +173,34 @@ def open_path() -> Iterator[Path]:
     directory.mkdir(mode=0o755)
     yield directory
     shutil.rmtree(directory)
+
+
+def run_as_user(kind: str, directory: Path, command: str, *more: str) -> tuple[str, bool, list[str]]:
+    """One command in an embedded sandbox of a server that is not root: (text, is_error, notes)."""
+    user, python = os.geteuid(), sys.executable
+    if user == 0:
+        user, python = UID - 1, "/usr/bin/python3"
+        os.chown(directory, user, user)
+    places = [str(Path(__file__).parents[2]), sysconfig.get_path("purelib")]
+    script = Path(__file__).with_name("embedded_user.py")
+    ran = subprocess.run(
+        [python, str(script), kind, str(directory), command, *more],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": ":".join(places), "PATH": os.environ["PATH"]},
+        timeout=60,
+        **({} if os.geteuid() else {"user": user, "group": user, "extra_groups": []}),
+    )
+    assert ran.stdout, ran.stderr
+    text, is_error, notes = json.loads(ran.stdout)
+    return text, is_error, notes
+
+
+async def beats(path: Path, seconds: float = 0.3) -> bool:
+    """Whether a process goes on writing to `path`."""
+    before = await asyncio.to_thread(path.read_text)
+    await asyncio.sleep(seconds)
+    return await asyncio.to_thread(path.read_text) != before
+
+
+BEAT = "setsid sh -c 'while sleep 0.03; do date +%N >beat; done' >/dev/null 2>&1 & sleep 0.2"

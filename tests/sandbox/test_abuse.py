@@ -402,6 +402,6 @@ async def test_temporary_directories_are_bounded(kind: Kind) -> None:
 
 
 async def test_many_files(alive_after: Box) -> None:
-    await alive_after.good("mkdir many; cd many; seq 5000 | xargs touch")
+    await alive_after.good("mkdir many; cd many; seq 2000 | xargs touch")
     text, _ = said(await alive_after.call("glob", pattern="**/*"))
     assert len(text.splitlines()) == 200

@@ -88,13 +88,13 @@ async def test_cancel_ends_every_open_call_within_half_a_second(box: Box) -> Non
 
 
 async def test_a_cancelled_task_stops_its_command(box: Box) -> None:
-    call = asyncio.create_task(box.bash("sleep 1; echo late >late"))
+    call = asyncio.create_task(box.bash("sleep 0.5; echo late >late"))
     await asyncio.sleep(0.2)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
     assert await box.good("echo next") == "next\n"
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.5)
     assert not (box.workspace / "late").exists()
 
 

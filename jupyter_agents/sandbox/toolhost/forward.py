@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 
 PORT = 3128
 CHUNK = 64 * 1024
@@ -45,23 +46,32 @@ def _accept(listener: socket.socket, path: str) -> None:
             outer.close()
             continue
         inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _start(_pump, inner, outer)
-        _start(_pump, outer, inner)
+        _start(_carry, inner, outer)
+
+
+def _carry(inner: socket.socket, outer: socket.socket) -> None:
+    """Carry one connection both ways until both directions have ended."""
+    with inner, outer:
+        back = _start(_pump, outer, inner)
+        _pump(inner, outer)
+        back.join()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
+    try:
         while True:
             data = source.recv(CHUNK)
             if not data:
                 break
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
-        return
-    for one in (source, sink):
-        with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        for one in (source, sink):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
 
-def _start(target: object, *arguments: object) -> None:
-    threading.Thread(target=target, args=arguments, daemon=True).start()  # type: ignore[arg-type]
+def _start(target: Callable[..., None], *arguments: object) -> threading.Thread:
+    thread = threading.Thread(target=target, args=arguments, daemon=True)
+    thread.start()
+    return thread

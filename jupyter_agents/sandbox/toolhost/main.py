@@ -14,7 +14,6 @@ from typing import Any
 from .answers import Answers, ToolError
 from .bash import Bash
 from .calls import FileCalls, tool_environment
-from .forward import proxy_environment, start_forwarding
 from .identity import become, set_limits
 from .paths import Roots
 from .processes import Children, adopt_orphans, below, end
@@ -34,6 +33,8 @@ class Toolhost:
     ) -> None:
         environment = tool_environment(options["env"])
         if options["egress"]:
+            from .forward import proxy_environment, start_forwarding
+
             start_forwarding(options["egress"])
             environment.update(proxy_environment())
         self._source = source

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import resource
-import shutil
 import signal
 import stat
 from collections.abc import Callable, Iterator
@@ -127,8 +126,9 @@ def _show(text: str, root: Root) -> str:
 
 def _ripgrep(roots: Roots, environment: dict[str, str]) -> str | None:
     for entry in environment.get("PATH", os.defpath).split(":"):
-        found = shutil.which(os.path.join(entry, "rg")) if entry.startswith("/") else None
-        if found and not roots.reach(found):
+        found = os.path.join(entry, "rg")
+        runs = entry.startswith("/") and os.path.isfile(found) and os.access(found, os.X_OK)
+        if runs and not roots.reach(found):
             return found
     return None
 

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jupyter_agents.domain import permissions, tools
+from jupyter_agents.domain.agents import create_agent
+from jupyter_agents.domain.permissions import judge
+from tests.domain.talk import CUSTOM, NOW, TOOLSET
+
+Doc = dict[str, Any]
+
+ASK = {"type": "always_ask"}
+
+
+def agent(*found: Doc) -> Doc:
+    return create_agent({"name": "a", "model": "m", "tools": list(found)}, "agent_1", NOW)
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "permission", "evaluation"),
+    [
+        (TOOLSET, "bash", "allow", {"type": "always_allow"}),
+        (TOOLSET | {"default_config": {"permission_policy": ASK}}, "bash", "ask", ASK),
+        (
+            TOOLSET | {"configs": [{"name": "bash", "permission_policy": ASK}]},
+            "read",
+            "allow",
+            {"type": "always_allow"},
+        ),
+        (TOOLSET | {"configs": [{"name": "bash", "enabled": False}]}, "bash", "deny", None),
+        (TOOLSET, "web_search", "deny", None),
+        (TOOLSET, "nonsense", "deny", None),
+        (CUSTOM, "bash", "deny", None),
+    ],
+)
+def test_the_verdict_over_a_call(tool: Doc, name: str, permission: str, evaluation: Any) -> None:
+    verdict = judge(agent(tool), name, tools.OFFERED)
+    assert (verdict.permission, verdict.evaluation) == (permission, evaluation)
+    assert bool(verdict.reason) == (permission == "deny")
+
+
+def test_the_model_is_shown_what_is_enabled_and_run_here() -> None:
+    found = agent(TOOLSET | {"configs": [{"name": "bash", "enabled": False}]})
+    assert permissions.enabled_tools(found, tools.OFFERED) == ["edit", "glob", "grep", "read", "write"]

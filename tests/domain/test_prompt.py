@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from jupyter_agents.domain.prompt import build_request, exchange_key, position, tool_results
+from tests.domain.talk import Talk, text
+
+Doc = dict[str, Any]
+NONE = {"cache_control", "thinking_adaptive", "effort"}
+
+
+def asked(**more: Any) -> Talk:
+    talk = Talk(**more)
+    talk.turn("do it")
+    return talk
+
+
+def test_the_request_of_a_known_model() -> None:
+    request = build_request(asked(agent={"system": "Be kind.", "model": "claude-opus-5"}).state)
+    assert request["model"] == "claude-opus-5" and request["max_tokens"] == 64000
+    assert request["thinking"] == {"type": "adaptive"} and request["output_config"] == {"effort": "high"}
+    assert request["system"][0] == {"type": "text", "text": "Be kind."}
+    assert "cache_control" in request["system"][-1]
+    assert request["messages"] == [
+        {"role": "user", "content": [text("do it") | {"cache_control": {"type": "ephemeral"}}]}
+    ]
+    names = [tool["name"] for tool in request["tools"]]
+    assert names == ["bash", "edit", "glob", "grep", "read", "write", "weather"]
+
+
+def test_the_request_of_an_unknown_model_is_plain() -> None:
+    request = build_request(asked(agent={"model": "local"}).state)
+    assert request.keys() == {"model", "max_tokens", "messages", "system", "tools"}
+    assert "cache_control" not in json.dumps(request)
+
+
+def test_what_an_endpoint_refused_is_left_out() -> None:
+    request = build_request(asked().state, NONE)
+    assert request.keys() == {"model", "max_tokens", "messages", "system", "tools"}
+    assert "cache_control" not in json.dumps(request)
+
+
+def test_speed_and_geography_are_passed_on() -> None:
+    model = {"id": "claude-opus-5", "speed": "fast", "inference_geo": "us"}
+    request = build_request(asked(agent={"model": model}).state)
+    assert (request["speed"], request["inference_geo"]) == ("fast", "us")
+
+
+def test_an_agent_without_tools_hears_nothing_of_a_sandbox() -> None:
+    request = build_request(asked(agent={"tools": [], "system": None}).state)
+    assert "system" not in request and "tools" not in request
+
+
+def test_notes_about_the_sandbox_come_last() -> None:
+    talk = asked()
+    talk._take(talk.stamp.private("private.note", {"name": "sandbox", "text": "No network here."}))
+    assert build_request(talk.state)["system"][-1]["text"].endswith("No network here.")
+
+
+def test_building_leaves_the_state_as_it_is() -> None:
+    talk = asked()
+    before = copy.deepcopy(talk.state.messages)
+    build_request(talk.state)
+    assert talk.state.messages == before
+
+
+def key(talk: Talk) -> str:
+    return exchange_key(build_request(talk.state))
+
+
+def second_request(talk: Talk, result: str = "out", use: str = "bash") -> Talk:
+    call = talk.event(
+        {"type": "agent.tool_use", "name": use, "input": {}, "evaluated_permission": "allow"},
+        {"tool_use_id": f"toolu_{id(talk)}"},
+    )
+    talk.answer({"type": "tool_use", "id": f"toolu_{id(talk)}", "name": use, "input": {"command": use}})
+    talk.result(call, result)
+    talk.ask()
+    return talk
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        asked(environment={"config": {"type": "cloud", "networking": {"type": "limited"}}}),
+        asked(agent={"system": "Other."}),
+        asked(agent={"name": "other"}),
+        asked(metadata={"k": "v"}, title="T"),
+    ],
+)
+def test_a_recording_is_found_again_though_this_differs(other: Talk) -> None:
+    assert key(other) == key(asked())
+
+
+def test_results_and_ids_are_not_in_the_key() -> None:
+    assert key(second_request(asked(), "one")) == key(second_request(asked(), "two"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        asked(agent={"model": "claude-opus-5"}),
+        asked(agent={"tools": []}),
+        second_request(asked()),
+    ],
+)
+def test_a_recording_is_not_found_where_this_differs(other: Talk) -> None:
+    assert key(other) != key(asked())
+
+
+def test_the_call_and_the_users_words_are_in_the_key() -> None:
+    assert key(second_request(asked(), use="read")) != key(second_request(asked()))
+    other = Talk()
+    other.turn("do that")
+    assert key(other) != key(asked())
+
+
+def test_cache_marks_are_not_in_the_key() -> None:
+    talk = asked()
+    assert exchange_key(build_request(talk.state, NONE)) == key(talk)
+
+
+def test_the_place_in_the_thread_and_the_results_in_it() -> None:
+    talk = second_request(asked(), "one")
+    request = build_request(talk.state)
+    assert position(request) == 1
+    ((use, block),) = tool_results(request).items()
+    assert block["tool_use_id"] == use and block["content"] == [text("one")]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from jupyter_agents.domain.settings import SESSION, SHARED, Settings, check_keys, max_turns, settings
+from jupyter_agents.errors import InvalidRequest, NotSupported
+
+CEILING = Settings(cpus=4, memory=4 * 1024**3, pids=1000, disk=10 * 1024**3, idle_timeout=3600)
+
+
+def asked(**keys: str) -> Settings:
+    metadata = {f"jupyter-agents/{k.replace('_', '-')}": v for k, v in keys.items()}
+    return settings(Settings(), CEILING, metadata)
+
+
+def test_nothing_asked_is_the_default() -> None:
+    assert settings(Settings(), CEILING, {}, {"other": "key"}) == Settings()
+
+
+def test_values_are_read() -> None:
+    found = asked(
+        sandbox="docker", image="i", cpus="0.5", memory="512MiB", pids="9", disk="1.5GiB", idle_timeout="300s"
+    )
+    assert found == Settings("docker", "i", 0.5, 512 * 1024**2, 9, 1610612736, 300.0)
+
+
+def test_the_session_beats_the_environment() -> None:
+    environment = {"jupyter-agents/cpus": "1", "jupyter-agents/pids": "10"}
+    found = settings(Settings(), CEILING, environment, {"jupyter-agents/cpus": "2"})
+    assert (found.cpus, found.pids) == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("sandbox", "none"),
+        ("cpus", "0"),
+        ("cpus", "-1"),
+        ("cpus", "5"),
+        ("cpus", "many"),
+        ("cpus", "1e9"),
+        ("cpus", "nan"),
+        ("cpus", "٣"),
+        ("pids", "0.5"),
+        ("pids", "2000"),
+        ("memory", "1GB"),
+        ("memory", "0"),
+        ("memory", "5GiB"),
+        ("disk", "11GiB"),
+        ("disk", ""),
+        ("idle_timeout", "0s"),
+        ("idle_timeout", "5m"),
+        ("idle_timeout", "3601"),
+    ],
+)
+def test_a_value_that_cannot_be_had_is_refused_by_name(key: str, value: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked(**{key: value})
+    assert f"jupyter-agents/{key.replace('_', '-')}" in caught.value.message
+
+
+def test_hosting_is_not_built() -> None:
+    with pytest.raises(NotSupported):
+        asked(hosting="here")
+
+
+def test_a_slip_in_our_own_keys_is_not_silent() -> None:
+    check_keys({"jupyter-agents/cpus": "1", "mine": "x"}, SHARED)
+    check_keys({"jupyter-agents/max-turns": "1"}, SHARED | SESSION)
+    for key in ("jupyter-agents/cpu", "jupyter-agents/max-turns"):
+        with pytest.raises(InvalidRequest, match=key):
+            check_keys({key: "1"}, SHARED)
+
+
+@pytest.mark.parametrize("value", ["0", "2.5", "1.0", "-3", "x", "10001", ""])
+def test_turns_are_a_whole_number(value: str) -> None:
+    with pytest.raises(InvalidRequest, match="max-turns"):
+        max_turns({"jupyter-agents/max-turns": value}, 200)
+
+
+def test_turns_have_a_default() -> None:
+    assert max_turns({}, 200) == 200
+    assert max_turns({"jupyter-agents/max-turns": "7"}, 200) == 7

@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from jupyter_agents.domain.sessions import MAX_FAILURES
+from jupyter_agents.domain.steps import (
+    MAX_CUTS,
+    CallModel,
+    Deny,
+    EndTurn,
+    Interrupt,
+    Retry,
+    RunTools,
+    Settle,
+    StartTurn,
+    Step,
+    Stop,
+    Wait,
+    step,
+)
+from tests.domain.talk import USAGE, Talk, text
+
+BUDGET = {"budget": {"type": "limit", "max_list_cost": {"amount": "1", "currency": "USD"}}}
+DEAR = USAGE | {"input_tokens": 2000}
+
+
+def ended(step: Step) -> str:
+    assert isinstance(step, EndTurn)
+    return str(step.reason["type"])
+
+
+def test_a_new_session_waits() -> None:
+    assert step(Talk().state) == Wait()
+
+
+def test_a_message_starts_a_turn() -> None:
+    talk = Talk()
+    talk.message()
+    assert step(talk.state) == StartTurn()
+
+
+def test_a_running_turn_gives_the_model_all_queued_messages() -> None:
+    talk = Talk()
+    talk.message("one")
+    talk.running()
+    talk.message("two")
+    now = step(talk.state)
+    assert isinstance(now, CallModel)
+    assert [m["content"][0]["text"] for m in now.messages] == ["one", "two"]
+
+
+def test_an_answer_without_calls_ends_the_turn() -> None:
+    talk = Talk()
+    talk.turn()
+    talk.answer(text("Done."))
+    assert step(talk.state) == EndTurn({"type": "end_turn"})
+
+
+def test_an_empty_answer_ends_the_turn_too() -> None:
+    talk = Talk()
+    talk.turn()
+    talk.answer()
+    assert step(talk.state) == EndTurn({"type": "end_turn"})
+
+
+def test_a_message_during_the_turn_steers_it() -> None:
+    talk = Talk()
+    talk.turn()
+    talk.message("also this")
+    talk.answer(text("Done."))
+    assert isinstance(step(talk.state), CallModel)
+
+
+def test_a_paused_answer_is_asked_to_go_on() -> None:
+    talk = Talk()
+    talk.turn()
+    talk.answer(text("So far"), stop_reason="pause_turn")
+    assert step(talk.state) == CallModel([])
+
+
+def test_allowed_calls_run_and_their_results_go_to_the_model() -> None:
+    talk = Talk()
+    talk.turn()
+    one, two = talk.calls("allow", "allow")
+    now = step(talk.state)
+    assert isinstance(now, RunTools) and [c.id for c in now.calls] == [one, two]
+    talk.result(one)
+    now = step(talk.state)
+    assert isinstance(now, RunTools) and [c.id for c in now.calls] == [two]
+    talk.result(two)
+    assert step(talk.state) == CallModel([])
+
+
+def test_denied_calls_are_answered_before_others_run() -> None:
+    talk = Talk()
+    talk.turn()
+    denied, _ = talk.calls("deny", "allow")
+    now = step(talk.state)
+    assert isinstance(now, Deny) and [c.id for c in now.calls] == [denied]
+
+
+def test_requires_action_comes_after_every_allowed_call() -> None:
+    talk = Talk()
+    talk.turn()
+    asked, allowed, custom = talk.calls("ask", "allow", "custom")
+    assert isinstance(step(talk.state), RunTools)
+    talk.result(allowed)
+    assert step(talk.state) == EndTurn({"type": "requires_action", "event_ids": [asked, custom]})
+    talk.idle("requires_action", event_ids=[asked, custom])
+    assert step(talk.state) == Wait()
+
+
+def test_a_partial_answer_announces_the_rest_again() -> None:
+    talk = Talk()
+    talk.turn()
+    one, two = talk.calls("ask", "ask")
+    talk.idle("requires_action", event_ids=[one, two])
+    answer = talk.confirm(one)
+    now = step(talk.state)
+    assert isinstance(now, Settle) and [e["id"] for e in now.events] == [answer]
+    talk.process(answer)
+    assert step(talk.state) == EndTurn({"type": "requires_action", "event_ids": [two]})
+    talk.idle("requires_action", event_ids=[two])
+    talk.process(talk.confirm(two, "deny"))
+    assert step(talk.state) == StartTurn()
+    talk.running()
+    now = step(talk.state)
+    assert isinstance(now, Deny) and [c.id for c in now.calls] == [two]
+    talk.result(two, is_error=True)
+    now = step(talk.state)
+    assert isinstance(now, RunTools) and [c.id for c in now.calls] == [one]
+
+
+def test_a_custom_result_goes_on_without_running_anything() -> None:
+    talk = Talk()
+    talk.turn()
+    (custom,) = talk.calls("custom")
+    talk.idle("requires_action", event_ids=[custom])
+    talk.process(talk.custom_result(custom))
+    assert step(talk.state) == StartTurn()
+    talk.running()
+    assert step(talk.state) == CallModel([])
+
+
+def test_an_answer_counts_before_the_idle_that_asks_for_it() -> None:
+    talk = Talk()
+    talk.turn()
+    custom, allowed = talk.calls("custom", "allow")
+    answer = talk.custom_result(custom)
+    assert isinstance(step(talk.state), Settle)
+    talk.process(answer)
+    now = step(talk.state)
+    assert isinstance(now, RunTools) and [c.id for c in now.calls] == [allowed]
+
+
+@pytest.mark.parametrize(
+    "begin", [Talk.ask, lambda talk: talk.calls("allow"), lambda talk: talk.fail(again=True)]
+)
+def test_an_interrupt_comes_first(begin: Callable[[Talk], object]) -> None:
+    talk = Talk()
+    talk.turn()
+    begin(talk)
+    talk.message("later")
+    interrupt = talk.interrupt()
+    now = step(talk.state)
+    assert isinstance(now, Interrupt) and now.event["id"] == interrupt
+
+
+def test_an_answer_that_came_before_the_interrupt_counts() -> None:
+    talk = Talk()
+    talk.turn()
+    (custom,) = talk.calls("custom")
+    talk.custom_result(custom)
+    talk.interrupt()
+    assert isinstance(step(talk.state), Settle)
+
+
+def test_a_failed_request_is_tried_again_and_counted() -> None:
+    talk = Talk()
+    talk.turn()
+    talk.fail(again=True)
+    assert step(talk.state) == Retry(1)
+    talk.running()
+    assert step(talk.state) == CallModel([])
+    talk.ask()
+    talk.fail(again=True)
+    assert step(talk.state) == Retry(2)
+    talk.running()
+    talk.ask()
+    talk.answer(text("At last."))
+    assert talk.state.failures == 0 < MAX_FAILURES
+    assert talk.state.turn == 1
+
+
+def test_an_exhausted_turn_ends() -> None:
+    talk = Talk()
+    talk.turn()
+    talk.fail(again=False)
+    assert ended(step(talk.state)) == "retries_exhausted"
+    talk.idle("retries_exhausted")
+    assert step(talk.state) == Wait()
+    talk.message("again")
+    assert step(talk.state) == StartTurn()
+
+
+def test_a_refusal_ends_the_turn_with_its_details() -> None:
+    talk = Talk()
+    talk.turn()
+    details = {"type": "refusal", "category": "bio", "explanation": None}
+    talk.answer(text("No."), stop_reason="refusal", stop_details=details)
+    assert step(talk.state) == EndTurn({"type": "refusal"}, details)
+    talk.idle("refusal")
+    talk.message("Something else")
+    talk.running()
+    assert isinstance(step(talk.state), CallModel)
+
+
+def test_a_full_context_ends_the_turn_with_an_error() -> None:
+    talk = Talk()
+    talk.turn()
+    talk.answer(text("I"), stop_reason="model_context_window_exceeded")
+    now = step(talk.state)
+    assert ended(now) == "retries_exhausted"
+    assert isinstance(now, EndTurn) and now.error and now.error[0] == "compaction_limit_reached_error"
+
+
+def test_an_answer_may_be_cut_three_times_in_a_row() -> None:
+    talk = Talk()
+    talk.turn()
+    for _ in range(MAX_CUTS):
+        (cut,) = talk.calls("deny", stop_reason="max_tokens", cut=True)
+        talk.result(cut, is_error=True)
+        assert step(talk.state) == CallModel([])
+        talk.ask()
+    (cut,) = talk.calls("deny", stop_reason="max_tokens", cut=True)
+    talk.result(cut, is_error=True)
+    now = step(talk.state)
+    assert isinstance(now, EndTurn) and now.error and now.error[0] == "tool_use_limit_reached_error"
+
+
+def test_a_turn_has_a_limit_of_requests() -> None:
+    talk = Talk(metadata={"jupyter-agents/max-turns": "2"})
+    talk.turn()
+    for last in (False, True):
+        (call,) = talk.calls("allow")
+        talk.result(call)
+        now = step(talk.state)
+        assert isinstance(now, EndTurn if last else CallModel)
+        if not last:
+            talk.ask()
+    assert isinstance(now, EndTurn) and now.error == (
+        "tool_use_limit_reached_error",
+        "The turn reached its limit of 2 model requests.",
+    )
+    talk.idle("retries_exhausted")
+    talk.message()
+    talk.running()
+    assert isinstance(step(talk.state), CallModel)
+
+
+def test_a_budget_stops_before_the_next_request_and_then_holds() -> None:
+    talk = Talk(**BUDGET)
+    talk.turn()
+    (call,) = talk.calls("allow", usage=DEAR)
+    assert isinstance(step(talk.state), RunTools)
+    talk.message("steer")
+    talk.result(call)
+    assert ended(step(talk.state)) == "budget_reached"
+    talk.idle("budget_reached")
+    assert step(talk.state) == Wait()
+
+
+def test_a_message_after_an_overshoot_is_held_and_not_asked_for_ever() -> None:
+    talk = Talk(**BUDGET)
+    talk.turn()
+    talk.answer(text("Done."), usage=DEAR)
+    talk.idle()
+    talk.message("more")
+    assert step(talk.state) == StartTurn()
+    talk.running()
+    assert ended(step(talk.state)) == "budget_reached"
+    talk.idle("budget_reached")
+    assert step(talk.state) == Wait()
+
+
+def test_an_asked_call_outranks_the_budget() -> None:
+    talk = Talk(**BUDGET)
+    talk.turn()
+    (asked,) = talk.calls("ask", usage=DEAR)
+    assert ended(step(talk.state)) == "requires_action"
+    talk.idle("requires_action", event_ids=[asked])
+    talk.process(talk.confirm(asked))
+    talk.running()
+    assert isinstance(step(talk.state), RunTools)
+    talk.result(asked)
+    assert ended(step(talk.state)) == "budget_reached"
+
+
+def test_a_terminated_session_stops() -> None:
+    talk = Talk()
+    talk.message()
+    talk.event({"type": "session.status_terminated"})
+    assert step(talk.state) == Stop()
