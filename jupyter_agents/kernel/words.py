@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,13 +37,31 @@ KEYS = {
     "web_search": "query",
 }
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+"""Control characters but tab and newline, and whatever reorders or hides the text around it."""
+
 Json = Mapping[str, Any]
+
+
+def visible(text: str) -> str:
+    """`text` without terminal colours, each hidden character as its code, a return as a new line."""
+    lines = COLOUR.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return HIDDEN.sub(lambda found: f"\\u{ord(found.group()):04x}", lines)
+
+
+def prose(text: str) -> str:
+    """What an agent wrote, without control characters."""
+    return CONTROL.sub("", text.replace("\r\n", "\n"))
 
 
 def tool_title(step: Json) -> str:
     """The tool's name, after its MCP server's."""
     server = step.get("server")
-    return f"{server} · {step['name']}" if server else str(step["name"])
+    return visible(f"{server} · {step['name']}" if server else str(step["name"]))
 
 
 def tool_summary(step: Json, limit: int = 100) -> str:
@@ -52,12 +71,16 @@ def tool_summary(step: Json, limit: int = 100) -> str:
     found = given.get(key)
     if not isinstance(found, str):
         found = json.dumps(given, ensure_ascii=False) if given else ""
-    line = " ".join(found.split())
+    line = visible(" ".join(found.split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def tool_input(step: Json) -> str:
     """The whole input as a person reads it, an edit as a diff; empty if the summary has it all."""
+    return visible(_input(step))
+
+
+def _input(step: Json) -> str:
     given = dict(step.get("input") or {})
     match step["name"]:
         case "bash" if isinstance(given.get("command"), str) and len(given) == 1:
@@ -83,7 +106,7 @@ def tool_state(step: Json) -> str:
 def output_text(step: Json) -> str:
     """The text of a tool's output; other blocks are named in brackets."""
     return "\n".join(
-        str(block.get("text", "")) if block.get("type") == "text" else block_name(block)
+        visible(str(block.get("text", ""))) if block.get("type") == "text" else block_name(block)
         for block in step.get("output") or ()
     )
 
@@ -92,7 +115,7 @@ def block_name(block: Json) -> str:
     """What a content block is, in brackets: ``[image/png]``."""
     source = block.get("source")
     kind = source.get("media_type") if isinstance(source, Mapping) else None
-    return f"[{kind or block.get('title') or block.get('type')}]"
+    return visible(f"[{kind or block.get('title') or block.get('type')}]")
 
 
 def duration(seconds: float) -> str:

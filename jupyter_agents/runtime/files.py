@@ -27,7 +27,8 @@ UPLOADS = PurePosixPath("/mnt/session/uploads")
 FORBIDDEN = re.compile(r'[<>:"|?*\\/\x00-\x1f]')
 MAX_FILENAME = 255
 EXPIRY_SECONDS = (3600, 7_776_000)
-RESERVED = ("/proc", "/sys", "/dev", "/usr", "/etc", "/bin", "/lib", "/sbin", "/run", "/mnt/session/outputs")
+RESERVED = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr")
+OUTPUTS = PurePosixPath("/mnt/session/outputs")
 
 
 def wire(doc: Mapping[str, Any]) -> Doc:
@@ -54,9 +55,10 @@ def mount_path(given: str | None, file_id: str) -> str:
     if given is None:
         return str(UPLOADS / file_id)
     path = PurePosixPath(given)
-    if not path.is_absolute() or ".." in path.parts or "\x00" in given or len(given) > 1024:
+    plain = given.isprintable() and not given.startswith("//") and len(given) <= 1024
+    if not path.is_absolute() or ".." in path.parts or not plain:
         raise InvalidRequest("mount_path: give an absolute path without '..', such as /workspace/data.csv.")
-    if len(path.parts) < 2 or any(_within(path, PurePosixPath(r)) for r in RESERVED):
+    if len(path.parts) < 2 or path.parts[1] in RESERVED or _within(path, OUTPUTS):
         raise InvalidRequest(f"mount_path: {given[:200]!r} is reserved; use a path below /workspace.")
     if path in (PurePosixPath("/workspace"), UPLOADS, UPLOADS.parent):
         raise InvalidRequest(f"mount_path: {given[:200]!r} is a folder of the session; add a file name.")

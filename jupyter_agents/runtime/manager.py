@@ -284,7 +284,7 @@ def _fold(records: Iterable[Record]) -> State:
 
 
 def _refuse_running(runner: SessionRunner, what: str) -> None:
-    if runner.busy or runner.state.status in ("running", "rescheduling"):
+    if not runner.resting:
         raise InvalidRequest(
             f"The session is running and cannot be {what}: send user.interrupt and wait until it is idle."
         )

@@ -88,9 +88,9 @@ class SessionRunner:
         return str(self.state.session["id"])
 
     @property
-    def busy(self) -> bool:
-        """Whether a turn runs."""
-        return self._task is not None and not self._task.done()
+    def resting(self) -> bool:
+        """Whether there is nothing to do."""
+        return isinstance(step(self.state), Wait | Stop)
 
     async def post(self, bodies: Sequence[Doc]) -> list[Doc]:
         """Take client events: checked, durable, then acted on. Returns them with their ids."""
@@ -114,7 +114,8 @@ class SessionRunner:
 
     def wake(self) -> None:
         """See to it that the loop runs, if there is anything to do."""
-        if not (self.busy or self.broken or self.retired or isinstance(step(self.state), Wait | Stop)):
+        busy = self._task is not None and not self._task.done()
+        if not (busy or self.broken or self.retired or self.resting):
             self._task = asyncio.create_task(self._run(), name=f"session {self.id}")
 
     async def append(self, drafts: Drafts) -> None:
@@ -180,7 +181,7 @@ class SessionRunner:
 
     def retire(self) -> bool:
         """Take nothing more, if nothing is going on; False where something is."""
-        if self.busy or self._appends:
+        if not self.resting or self._lock.locked():
             return False
         self.retired = True
         return True

@@ -18,7 +18,8 @@ from docker.types import LogConfig, Ulimit
 from docker.types import Mount as Bind
 
 from .base import Mount, SandboxSpec
-from .options import OUTPUTS, UPLOADS, WORKSPACE, ToolhostOptions
+from .embedded import extra_roots
+from .options import OUTPUTS, STANDARD_ROOTS, UPLOADS, WORKSPACE, ToolhostOptions
 
 LABEL_SESSION = "jupyter-agents.session"
 LABEL_OWNER = "jupyter-agents.owner"
@@ -81,6 +82,7 @@ def create_request(
     options = ToolhostOptions(
         env={"HOME": HOME, "LANG": "C.UTF-8", **spec.env},
         limits=limits,
+        roots=(*STANDARD_ROOTS, *extra_roots(spec, real=False)),
         egress=None if network is None else f"{_NETWORK}/{network.name}",
     )
     binds = [

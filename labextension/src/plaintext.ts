@@ -14,10 +14,17 @@ const HIDDEN =
   // eslint-disable-next-line no-control-regex
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** `value` with each hidden or direction-changing character written as its code. */
+// eslint-disable-next-line no-control-regex
+const COLOUR = /\u001b\[[0-9;]*m/g;
+
+/**
+ * `value` without terminal colours, a carriage return as a new line, and each hidden or
+ * direction-changing character written as its code; the twin of `words.visible` in the kernel.
+ */
 export function visible(value: string): string {
   return value
-    .replace(/\r\n/g, '\n')
+    .replace(/\r\n?/g, '\n')
+    .replace(COLOUR, '')
     .replace(HIDDEN, found => '\\u' + found.charCodeAt(0).toString(16).padStart(4, '0'));
 }
 

@@ -49,6 +49,7 @@ describe('summary', () => {
 describe('visible', () => {
   it('keeps text, tabs, newlines and emoji', () => {
     expect(visible('a\tb\r\nc é 👩 ß')).toBe('a\tb\nc é 👩 ß');
+    expect(visible('10%\r100%\n\u001b[1;31mred\u001b[0m')).toBe('10%\n100%\nred');
   });
 });
 

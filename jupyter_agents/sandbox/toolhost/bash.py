@@ -26,6 +26,7 @@ CANCEL_GRACE = 0.15
 TIMEOUT_GRACE = 0.4
 KILL_SECONDS = 1.0
 CENSUS_SECONDS = 0.3
+OWN_PROCESSES = 16
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 FRESH = "A fresh shell was started: the working directory and variables are gone."
 
@@ -66,7 +67,7 @@ class Bash:
         self._answers = answers
         self._environment = environment
         self._longest = call_seconds
-        self._crowd = max(pids * 9 // 10, 8)
+        self._crowd = max(pids - OWN_PROCESSES, pids // 2)
         self._pids = pids
         self._restrict = restrict
         self._queue: deque[Call] = deque()
