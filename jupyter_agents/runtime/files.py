@@ -27,7 +27,21 @@ UPLOADS = PurePosixPath("/mnt/session/uploads")
 FORBIDDEN = re.compile(r'[<>:"|?*\\/\x00-\x1f]')
 MAX_FILENAME = 255
 EXPIRY_SECONDS = (3600, 7_776_000)
-RESERVED = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr")
+RESERVED = (
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "lib",
+    "lib32",
+    "lib64",
+    "libx32",
+    "proc",
+    "run",
+    "sbin",
+    "sys",
+    "usr",
+)
 OUTPUTS = PurePosixPath("/mnt/session/outputs")
 
 

@@ -113,15 +113,20 @@ async def perform(session: Session, step: Step) -> None:
 
 
 async def _call_model(session: Session, messages: list[Doc]) -> None:
+    """Ask the model. Its request need not wait for the start of its span to be durable: it tells no
+    client, and previews are held back until then."""
     stamp = session.stamp
     echoes = [stamp.event(message) for message in messages]
     start = stamp.event({"type": "span.model_request_start"})
-    await session.append([*echoes, start])
+    opening = asyncio.create_task(session.append([*echoes, start]))
+    if echoes:
+        await opening
     start_id = start.event["id"]
     request = build_request(session.state, session.dropped())
     previews = Previews(stamp.new_id, session.preview)
     try:
         answer = await session.model().answer(await session.resolve(request), previews)
+        await opening
     except ModelError as error:
         await session.append(_failed(session, start_id, error))
     except ApiError as error:

@@ -75,6 +75,7 @@ class SessionRunner:
         self.stamp = Stamp(services.clock, services.new_id, state.last)
         self._lock = asyncio.Lock()
         self._appends: set[asyncio.Task[None]] = set()
+        self._held: list[tuple[str, str, int, str]] = []
         self._task: asyncio.Task[None] | None = None
         self._current: asyncio.Task[None] | None = None
         self._cancellable = False
@@ -143,6 +144,7 @@ class SessionRunner:
                 apply(self.state, record)
                 if record.kind == "event":
                     self.services.hub.publish(self.id, record.event, record.seq)
+            self._release()
             if any(d.kind == "queued" and d.event["type"] == "user.interrupt" for d in drafts):
                 self._cancel_current()
 
@@ -170,8 +172,16 @@ class SessionRunner:
         return resolved
 
     def preview(self, type: str, event_id: str, index: int, text: str) -> None:
-        """See `loop.Session.preview`."""
-        self.services.hub.preview(self.id, type, event_id, index, text)
+        """See `loop.Session.preview`. What is being appended is told of first."""
+        if self._appends:
+            self._held.append((type, event_id, index, text))
+        else:
+            self.services.hub.preview(self.id, type, event_id, index, text)
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for preview in held:
+            self.services.hub.preview(self.id, *preview)
 
     def drift(self, recordings: Recordings | None) -> list[str]:
         """The model's ids of the session's calls whose results differ from the recorded ones."""
