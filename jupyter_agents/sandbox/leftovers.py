@@ -1,7 +1,8 @@
 """Temporary directories that carry their server's process id, so that a later server can tidy up.
 
 A server that is killed cannot remove what it made. Names are ``jupyter-agents-<pid>-<random>``; what
-belongs to a process that is gone is removed when the next directory is made.
+belongs to a process that is gone is removed when the next directory is made. Several servers may do
+so at once.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ def make_directory(*, mode: int = 0o711) -> Path:
     mode: by default others may enter it, not list it. Blocks.
     """
     for path in of_dead_servers(Path(tempfile.gettempdir())):
-        if not path.is_symlink() and path.stat().st_uid == os.geteuid():
-            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            if path.lstat().st_uid == os.geteuid() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
     path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{os.getpid()}-"))
     path.chmod(mode)
     return path

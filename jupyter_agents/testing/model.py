@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -94,7 +95,7 @@ class ScriptedModel:
         self.models = tuple(models)
         self.key = key
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
 
     @property
@@ -129,6 +130,15 @@ class ScriptedModel:
         if isinstance(entry, Reply | Fault):
             return entry
         return Reply(list(entry))
+
+
+class _Server(ThreadingHTTPServer):
+    """A client that goes away in mid-answer is no fault."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Show what went wrong, unless the client left."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:

@@ -1,29 +1,52 @@
+"""Directories of dead servers go, whoever removes them first."""
+
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from jupyter_agents.sandbox.leftovers import make_directory, of_dead_servers
+from jupyter_agents.sandbox.leftovers import PREFIX, make_directory
 
 
-def test_what_dead_servers_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    dead, own, other = "jupyter-agents-4194399-ab12", f"jupyter-agents-{os.getpid()}-ab12", "jupyter-agents-x"
-    for name in (dead, own, other):
-        (tmp_path / name).mkdir()
-    (tmp_path / dead / "file").write_text("x")
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (tmp_path / "jupyter-agents-4194398-ab12").symlink_to(elsewhere)
+    return tmp_path
+
+
+def dead_process() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_what_a_dead_server_left_is_removed_and_the_rest_stays(place: Path) -> None:
+    gone = place / f"{PREFIX}-{dead_process()}-abc"
+    living = place / f"{PREFIX}-{os.getppid()}-abc"
+    other = place / "notes"
+    for folder in (gone, living, other):
+        folder.mkdir()
     made = make_directory()
-    assert made.stat().st_mode & 0o777 == 0o711
-    assert made.name.startswith(f"jupyter-agents-{os.getpid()}-")
-    assert not (tmp_path / dead).exists()
-    assert (tmp_path / own).exists() and (tmp_path / other).exists() and elsewhere.exists()
+    assert {path.name for path in place.iterdir()} == {made.name, living.name, other.name}
 
 
-def test_a_directory_that_cannot_be_read_holds_nothing(tmp_path: Path) -> None:
-    assert list(of_dead_servers(tmp_path / "nosuch")) == []
+def test_a_link_is_not_followed(place: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    target = tmp_path_factory.mktemp("target")
+    (target / "file").touch()
+    (place / f"{PREFIX}-{dead_process()}-abc").symlink_to(target)
+    make_directory()
+    assert (target / "file").exists()
+
+
+def test_many_servers_tidy_up_at_once(place: Path) -> None:
+    pid = dead_process()
+    for number in range(200):
+        (place / f"{PREFIX}-{pid}-{number}").mkdir()
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: make_directory(), range(8)))
+    assert sorted(place.iterdir()) == sorted(made)
