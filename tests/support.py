@@ -68,7 +68,8 @@ class Home:
 class Server:
     """A server that answers; `client` is the official SDK."""
 
-    def __init__(self, url: str, home: Home) -> None:
+    def __init__(self, url: str, home: Home, process: Any = None) -> None:
+        self.process = process
         self.url = f"{url.rstrip('/')}/jupyter-agents"
         self.home = home
         self.client = anthropic.Anthropic(base_url=self.url, auth_token=TOKEN, max_retries=0)
@@ -157,7 +158,7 @@ def serving(home: Home) -> Iterator[Server]:
         process = subprocess.Popen(command, env=home.environment(), stdout=log, stderr=log)
     try:
         url = wait_ready(ready, lambda: process.poll() is None, home.folder / "log")
-        server = Server(url, home)
+        server = Server(url, home, process)
         yield server
         server.close()
     finally:

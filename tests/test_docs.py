@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_agents.domain import settings
 from jupyter_agents.kernel import options
-from jupyter_agents.server import agents, environments, events, files, local, sessions
+from jupyter_agents.server import agents, environments, events, files, local, sessions, unbuilt
 from jupyter_agents.server.app import JupyterAgents
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -34,6 +34,11 @@ def test_every_metadata_key_is_documented(key: str) -> None:
 def test_every_route_is_documented(module: ModuleType) -> None:
     for pattern, _ in module.ROUTES:
         assert f"`{pattern.replace('([^/]+)', '{id}')}`" in page("api.md")
+
+
+def test_every_route_that_is_not_built_is_documented() -> None:
+    for feature in unbuilt.FEATURES.values():
+        assert f"`{feature}`" in page("api.md")
 
 
 def test_every_local_route_is_documented() -> None:
