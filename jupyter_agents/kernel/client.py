@@ -184,7 +184,10 @@ def missing_extension(connection: Connection) -> UserError:
 def _embed() -> embedded.EmbeddedServer:
     global _embedded
     with _lock:
-        if _embedded is None or not _embedded.alive:
+        if _embedded is not None and not _embedded.alive:
+            _embedded.close()
+            _embedded = None
+        if _embedded is None:
             _embedded = embedded.start()
         return _embedded
 

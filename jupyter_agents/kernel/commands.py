@@ -50,8 +50,12 @@ class Commands:
         """``%agent``"""
         connection = self._notebook.connect()
         found = self._notebook.worker.run(connection.get("status"))
+        replay = found.get("replay") or self._notebook.recordings.replay_from
         return status.state(
-            found, connection.base_url, connection.address.origin, len(self._notebook.sessions)
+            found | {"replay": replay},
+            connection.base_url,
+            connection.address.origin,
+            len(self._notebook.sessions),
         )
 
     def define(self, line: str) -> None:

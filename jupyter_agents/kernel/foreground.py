@@ -91,7 +91,7 @@ def check(run: Run, on_ask: str) -> None:
     """Raise `RunFailed` for a turn that ended without an answer."""
     match run.status:
         case "failed":
-            raise RunFailed(f"The run failed: {_last_error(run)}")
+            raise RunFailed(f"The run failed: {_last_error(run)}", "The run failed; the reason stands above.")
         case "refused":
             raise RunFailed("The model refused to go on.")
         case "budget_reached":

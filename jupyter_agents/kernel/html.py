@@ -58,14 +58,14 @@ def render(transcript: Json, links: Mapping[str, str] | None = None) -> str:
 
 def pre(text: str, style: str = MONO) -> str:
     """Preformatted text on one line of source."""
-    lines = escape(text.rstrip("\n")).replace("\r", "").replace("\n", "&#10;")
+    lines = escape(text.rstrip("\n")).replace("\n", "&#10;")
     return f'<pre style="{style}">{lines}</pre>'
 
 
 def _step(step: Json) -> str:
     match step["kind"]:
         case "text":
-            return f"<div>{_one_block(markdown_to_html(step['markdown']))}</div>"
+            return f"<div>{_one_block(markdown_to_html(words.prose(step['markdown'])))}</div>"
         case "thinking":
             return f'<p style="{FAINT}"><em>Thinking…</em></p>' if step["partial"] else ""
         case "tool":
@@ -101,7 +101,7 @@ def _tool(step: Json) -> str:
 
 def _block(block: Json) -> str:
     if block.get("type") == "text":
-        return pre(str(block.get("text", "")))
+        return pre(words.visible(str(block.get("text", ""))))
     image = data_uri(block)
     if image is None:
         return pre(words.block_name(block))
@@ -130,7 +130,7 @@ def _files(files: list[Json], links: Mapping[str, str]) -> str:
 
 
 def _file(file: Json, link: str | None) -> str:
-    name = escape(file["path"])
+    name = escape(words.visible(file["path"]))
     size = f' <span style="{FAINT}">{words.size(file.get("size"))}</span>'
     return (f'<a href="{escape(quote(link))}">{name}</a>' if link else name) + size
 
@@ -142,7 +142,7 @@ def _footer(transcript: Json) -> str:
 
 
 def _lines(text: str) -> str:
-    return escape(text).replace("\n", "<br>")
+    return escape(words.visible(text)).replace("\n", "<br>")
 
 
 def _one_block(html: str) -> str:

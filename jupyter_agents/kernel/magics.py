@@ -19,7 +19,7 @@ from jupyter_agents.kernel import commands, options
 from jupyter_agents.kernel.call import call, expand
 from jupyter_agents.kernel.completion import complete
 from jupyter_agents.kernel.notebook import Notebook, current
-from jupyter_agents.kernel.problems import AgentError, did_you_mean, explain
+from jupyter_agents.kernel.problems import AgentError, RunFailed, did_you_mean, explain
 from jupyter_agents.kernel.run import Run
 
 CELL_HELP = f"""Send the cell's text to an agent and show what it does.
@@ -96,13 +96,15 @@ class AgentMagics(Magics):
         names: dict[str, Any] = shell.user_ns
         return names
 
-    @staticmethod
-    def _plainly(work: Callable[[], Any]) -> Any:
+    def _plainly(self, work: Callable[[], Any]) -> Any:
         """What `work` gives; what goes wrong as one sentence."""
         try:
             return work()
         except KeyboardInterrupt:
             raise AgentError("Interrupted.") from None
+        except RunFailed as error:
+            error.is_read = self.interactive()
+            raise error from None
         except Exception as error:
             raise explain(error) from None
 

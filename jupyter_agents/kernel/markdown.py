@@ -57,13 +57,13 @@ def code(text: str) -> str:
 def _step(step: Json) -> str:
     match step["kind"]:
         case "text":
-            return inert(str(step["markdown"])).strip()
+            return inert(words.prose(str(step["markdown"]))).strip()
         case "tool":
             return _tool(step)
         case "steer":
-            return "\n".join(f"> {line}" for line in inert(step["text"]).split("\n"))
+            return "\n".join(f"> {line}" for line in inert(words.visible(step["text"])).split("\n"))
         case "notice":
-            return f"**{step['level'].capitalize()}:** {inert(step['text'])}"
+            return f"**{step['level'].capitalize()}:** {inert(words.visible(step['text']))}"
         case _:
             return ""
 
@@ -80,6 +80,6 @@ def _tool(step: Json) -> str:
 
 def _file(file: Json, links: Mapping[str, str]) -> str:
     link = links.get(file["path"])
-    name = code(file["path"])
+    name = code(words.visible(file["path"]))
     size = words.size(file.get("size"))
     return f"- [{name}]({quote(link)}) {size}" if link else f"- {name} {size}"

@@ -17,7 +17,7 @@ from typing import Any
 
 from jupyter_agents.kernel import agents, files, session, turns
 from jupyter_agents.kernel.client import Connection, connect, missing_extension
-from jupyter_agents.kernel.problems import HOW_TO_LOGIN, AgentError
+from jupyter_agents.kernel.problems import OR_REPLAY, AgentError
 from jupyter_agents.kernel.recordings import Recordings
 from jupyter_agents.kernel.session import AgentSession
 from jupyter_agents.kernel.worker import Worker
@@ -159,7 +159,7 @@ class Notebook:
         self._ready = bool(status["model"]["ready"] or status.get("replay"))
         if not self._ready:
             problem = status["model"].get("problem") or "No model is set up yet."
-            raise AgentError(f"{problem.rstrip('.')}. {HOW_TO_LOGIN}")
+            raise AgentError(f"{problem} {OR_REPLAY}")
 
     async def _note_earlier(self, connection: Connection, agent: Any) -> None:
         """Say so where this notebook already has a session of the agent."""

@@ -27,7 +27,8 @@ def render(transcript: Json) -> str:
     if not over:
         return text
     files = [
-        f"  {file['path']}  {words.size(file.get('size'))}".rstrip() for file in transcript["files"][:FILES]
+        f"  {words.visible(file['path'])}  {words.size(file.get('size'))}".rstrip()
+        for file in transcript["files"][:FILES]
     ]
     more = len(transcript["files"]) - FILES
     files += [f"  and {more} more"] if more > 0 else []
@@ -44,13 +45,13 @@ def _steps(steps: list[Json], over: bool) -> Iterator[str]:
         match step["kind"]:
             case "text":
                 if step["markdown"].strip():
-                    yield step["markdown"].rstrip()
+                    yield words.prose(step["markdown"]).rstrip()
             case "tool":
                 yield _tool(step)
             case "steer":
-                yield f"[you] {step['text']}"
+                yield f"[you] {words.visible(step['text'])}"
             case "notice":
-                yield f"[{step['level']}] {step['text']}"
+                yield f"[{step['level']}] {words.visible(step['text'])}"
         if step.get("partial") or step.get("status") in ("running", "waiting"):
             return
 

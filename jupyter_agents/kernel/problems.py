@@ -11,10 +11,7 @@ from difflib import get_close_matches
 
 from jupyter_agents.errors import UserError
 
-HOW_TO_LOGIN = (
-    "Run %agent login to give a key, set ANTHROPIC_API_KEY or, for a local model, "
-    "JUPYTER_AGENTS_MODEL_URL before JupyterLab starts, or replay a recording with --replay FILE."
-)
+OR_REPLAY = "Without a model, a recording can be replayed: %%agent --replay FILE."
 
 
 class AgentError(UserError):
@@ -25,7 +22,18 @@ class AgentError(UserError):
 
 
 class RunFailed(AgentError):
-    """The turn ended without an answer: an error, a refusal, or the budget."""
+    """The turn ended without an answer: an error, a refusal, or the budget.
+
+    in_short: what a notebook shows where the reason stands in the output right above it.
+    """
+
+    def __init__(self, message: str, in_short: str = "") -> None:
+        super().__init__(message)
+        self.in_short = in_short or message
+        self.is_read = False
+
+    def _render_traceback_(self) -> list[str]:
+        return [self.in_short if self.is_read else str(self)]
 
 
 class Interrupted(AgentError):

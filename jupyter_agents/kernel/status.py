@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from jupyter_agents.kernel.problems import HOW_TO_LOGIN
+from jupyter_agents.kernel.problems import OR_REPLAY
 
 Row = tuple[str, bool, str, str]
 """What, whether it works, how it is, and what to do."""
@@ -64,8 +64,7 @@ def _model(status: Mapping[str, Any]) -> Row:
     how = f"{model['default_model']} at {model['base_url']}, {KEYS.get(model['key'], model['key'])}"
     if model["ready"]:
         return ("model", True, how, "")
-    problem = str(model.get("problem") or "")
-    return ("model", False, f"{how}. {problem}".rstrip(". "), HOW_TO_LOGIN)
+    return ("model", False, how, f"{model.get('problem') or ''} {OR_REPLAY}".strip())
 
 
 def _sandbox(sandbox: Mapping[str, Any]) -> Row:
@@ -76,7 +75,7 @@ def _sandbox(sandbox: Mapping[str, Any]) -> Row:
         how = str(sandbox["kind"]) + (f" (passed over: {better})" if better else "")
         return ("sandbox", True, how, "")
     reason = sandbox.get("reason") or better or "none was found"
-    return ("sandbox", False, f"none: {reason}", remedies)
+    return ("sandbox", False, f"none: {reason}", str(sandbox.get("remedy") or remedies))
 
 
 def _sessions(counts: Mapping[str, Any], kernel_sessions: int) -> Row:

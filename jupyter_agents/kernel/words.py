@@ -39,9 +39,7 @@ KEYS = {
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-HIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
-)
+HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Control characters but tab and newline, and whatever reorders or hides the text around it."""
 
 Json = Mapping[str, Any]
@@ -99,7 +97,7 @@ def tool_state(step: Json) -> str:
     """The call's mark, and its time once it has one."""
     mark = MARKS.get(str(step["status"]), "")
     seconds = step.get("seconds")
-    word = "" if step["status"] in ("ok", "running") else f" {step['status']}"
+    word = "" if step["status"] == "ok" else f" {step['status']}"
     return f"{mark}{word}" if seconds is None else f"{mark}{word} {duration(seconds)}"
 
 
@@ -151,13 +149,14 @@ def footer(transcript: Json) -> list[str]:
     parts = [STATUS.get(str(transcript["status"]), str(transcript["status"]))]
     parts += [str(foot["model"])] if foot.get("model") else []
     parts += [f"turn {foot['turn']}"] if foot.get("turn") else []
-    parts += [f"{read:,} in, {foot.get('output_tokens') or 0:,} out tokens"]
+    written = foot.get("output_tokens") or 0
+    parts += [f"{read:,} in, {written:,} out tokens"] if read or written else []
     priced = foot.get("cost_usd") is not None and read > 0
     parts += [cost(foot["cost_usd"])] if priced else []
     parts += [str(foot["sandbox"])] if foot.get("sandbox") else []
     parts += [duration(foot["seconds"])] if foot.get("seconds") else []
     parts += ["replayed from a recording"] if foot.get("replayed") else []
-    return parts
+    return [visible(part) for part in parts]
 
 
 def _diff(old: str, new: str) -> str:

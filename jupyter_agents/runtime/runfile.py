@@ -129,13 +129,13 @@ def _insert(value: Any, blobs: dict[str, str]) -> Any:
 def parse(text: str) -> Recording:
     """Read a run file; raises `InvalidRequest` naming the line that cannot be read."""
     recording, blobs, calls = Recording(), dict[str, str](), dict[str, str]()
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(text.split("\n"), 1):
         if not raw.strip():
             continue
         try:
             line = json.loads(raw)
             _take(recording, line, blobs, calls)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise InvalidRequest(f"The run file cannot be read: line {number}: {error!r}"[:300]) from None
     if not recording.header:
         raise InvalidRequest("The run file has no header line; is it an .agentrun file?")
@@ -153,6 +153,7 @@ def _take(recording: Recording, line: Doc, blobs: dict[str, str], calls: dict[st
             blobs[line["sha256"]] = line["data"]
         case "event":
             event = _insert(line["event"], blobs)
+            _check_event(event)
             recording.events.append(event)
             if "tool_use_id" in line:
                 calls[event["id"]] = line["tool_use_id"]
@@ -160,12 +161,42 @@ def _take(recording: Recording, line: Doc, blobs: dict[str, str], calls: dict[st
                 recording.results[calls[event["tool_use_id"]]] = event
         case "exchange":
             response = _insert(line["response"], blobs)
-            if not isinstance(response["content"], list):
-                raise ValueError("response.content is not a list")
-            found = Exchange(line["key"], int(line["position"]), response, line["usage"])
-            recording.exchanges.append(found)
+            _check_response(response)
+            key, place, usage = line["key"], line["position"], line["usage"]
+            _check(isinstance(key, str) and isinstance(place, int), "key or position")
+            _check(all(isinstance(n, int) and n >= 0 for n in usage.values()), "usage")
+            recording.exchanges.append(Exchange(key, place, response, usage))
         case _:
             pass
+
+
+def _check(fits: bool, what: str) -> None:
+    if not fits:
+        raise ValueError(f"{what} is not as a run file has it")
+
+
+def _check_event(event: Doc) -> None:
+    """The events that replaying reads: prompts and tool results."""
+    _check(isinstance(event["type"], str), "event.type")
+    if event["type"] in ("user.message", "agent.tool_result"):
+        _check(isinstance(event["id"], str), "event.id")
+        for block in event["content"]:
+            _check_block(block)
+
+
+def _check_response(response: Doc) -> None:
+    _check(isinstance(response["content"], list), "response.content")
+    for block in response["content"]:
+        _check_block(block)
+    _check(isinstance(response["stop_reason"], str), "response.stop_reason")
+    _check(isinstance(response.get("stop_details"), dict | None), "response.stop_details")
+    _check(all(isinstance(response.get(k, ""), str) for k in ("model", "id")), "response.model or id")
+
+
+def _check_block(block: Doc) -> None:
+    texts = {"text": ("text",), "tool_use": ("id", "name")}.get(block["type"], ())
+    _check(all(isinstance(block[key], str) for key in texts), f"a block of type {block['type'][:50]}")
+    _check(block["type"] != "tool_use" or isinstance(block["input"], dict), "the input of a call")
 
 
 def _check_blob(line: Doc) -> None:

@@ -53,9 +53,7 @@ class AttachChannel:
         self._closed = False
 
     @classmethod
-    async def open(
-        cls, endpoint: Endpoint, version: str, container: str, explain: Explain
-    ) -> AttachChannel:
+    async def open(cls, endpoint: Endpoint, version: str, container: str, explain: Explain) -> AttachChannel:
         """Attach to `container`, which was created and not started.
 
         endpoint: where the engine listens. version: of its API, such as ``1.41``. Raises

@@ -80,9 +80,7 @@ class Changes:
         """Sentences about what is not followed in full, as of the last question."""
         said = []
         if self._truncated:
-            said.append(
-                f"The workspace has more than {listing.FILES:,} files; the rest is not listed."
-            )
+            said.append(f"The workspace has more than {listing.FILES:,} files; the rest is not listed.")
         if self._unnamed:
             said.append(f"{self._unnamed} names in the workspace are not UTF-8 and not listed.")
         if self._large:

@@ -16,9 +16,7 @@ from jupyter_agents.errors import SandboxError
 
 from .workspace import open_directory
 
-IGNORED = frozenset(
-    {".git", ".venv", "node_modules", "__pycache__", ".ipynb_checkpoints", ".mypy_cache"}
-)
+IGNORED = frozenset({".git", ".venv", "node_modules", "__pycache__", ".ipynb_checkpoints", ".mypy_cache"})
 FILES = 10_000
 DEPTH = 64
 ENTRIES = 200_000

@@ -27,6 +27,9 @@ export function inputOf(step: IToolStep, words: Words): HTMLElement {
     if (step.name === 'bash' && text(input.command)) {
       return code(text(input.command), words, 'ja-command');
     }
+    if (step.name === 'read' && path && Object.keys(input).length === 1) {
+      return pathLine(path);
+    }
     if (step.name === 'write' && path && typeof input.content === 'string') {
       return el('div', '', pathLine(path), code(input.content, words));
     }

@@ -50,12 +50,8 @@ function facts(footer: IFooter, running: boolean, words: Words): [string, string
       )
     ]);
   }
-  if (typeof footer.cost_usd === 'number' && footer.cost_usd >= 0) {
-    // The wire counts whole cents: nothing there is not nothing paid.
-    result.push([
-      footer.cost_usd === 0 && input ? '<$0.01' : dollars(footer.cost_usd),
-      words.__('List price of this turn in US dollars')
-    ]);
+  if (typeof footer.cost_usd === 'number' && footer.cost_usd >= 0 && input) {
+    result.push([dollars(footer.cost_usd), words.__('List price of this turn in US dollars')]);
   }
   if (footer.sandbox) {
     result.push([short(footer.sandbox), words.__('Sandbox')]);

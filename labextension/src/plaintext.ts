@@ -129,11 +129,9 @@ export function count(value: number): string {
   return (scaled < 99.95 ? scaled.toFixed(1) : scaled.toFixed(0)) + unit;
 }
 
-/** Dollars; small sums keep two significant digits. */
+/** Dollars. The server counts whole cents: nothing there is not nothing paid. */
 export function dollars(value: number): string {
-  return value === 0 || value >= 0.1
-    ? `$${value.toFixed(2)}`
-    : `$${value.toFixed(Math.min(6, 1 - Math.floor(Math.log10(value))))}`;
+  return value >= 0.01 ? `$${value.toFixed(2)}` : '<$0.01';
 }
 
 /** A file's size: `123 B`, `4.5 kB`, `1.2 MB`. */

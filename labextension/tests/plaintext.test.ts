@@ -105,10 +105,10 @@ test.each([
 ])('count of %d', (given, wanted) => expect(count(given)).toBe(wanted));
 
 test.each([
-  [0, '$0.00'],
-  [1.234, '$1.23'],
-  [0.0423, '$0.042'],
-  [0.0000009, '$0.000001']
+  [0, '<$0.01'],
+  [0.01, '$0.01'],
+  [0.05, '$0.05'],
+  [12.345, '$12.35']
 ])('dollars of %d', (given, wanted) => expect(dollars(given)).toBe(wanted));
 
 test.each([

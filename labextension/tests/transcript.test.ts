@@ -225,7 +225,7 @@ describe('the footer', () => {
       'Done',
       'claude-opus-4-7',
       '1.5k in, 20 out',
-      '$0.012',
+      '$0.01',
       'docker',
       '12 s',
       'turn 3',

@@ -14,19 +14,22 @@ import pytest
 from tests.browser.lab import Lab, need, started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
+    """Chromium; playwright's event loop runs in this thread until it ends, so asyncio tests come after."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     need("chromium", chromium and find_spec("playwright"))
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        # Chromium keeps a unix socket there, whose path has at most 107 characters.
+        environment: Any = {**os.environ, "TMPDIR": "/tmp"}
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], env=environment)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("lab")
     with started(home, {"fake_agents": True, "jupyter_agents": False}) as running:

@@ -60,7 +60,9 @@ def script() -> ScriptedModel:
 
 
 @pytest.mark.parametrize(
-    ("first", "has_extension"), [(OWN_SERVER, True), (NO_SERVER, False)], ids=["own server", "embedded server"]
+    ("first", "has_extension"),
+    [(OWN_SERVER, True), (NO_SERVER, False)],
+    ids=["own server", "embedded server"],
 )
 def test_the_html_lives_while_the_cell_runs(
     page: Any, tmp_path: Path, first: str, has_extension: bool
@@ -99,9 +101,13 @@ def test_a_saved_run_reads_without_kernel_trust_and_extension(page: Any, tmp_pat
     from jupyter_agents.kernel import snapshot
     from tests.kernel.samples import record, said, tool, transcript
 
-    made = transcript(said("It is **done**."), tool(output="42\n", command="wc -l rows.csv"), model="m", turn=1)
+    made = transcript(
+        said("It is **done**."), tool(output="42\n", command="wc -l rows.csv"), model="m", turn=1
+    )
     made["files"] = [{"path": "answer.txt", "size": 3, "file_id": None, "url": None}]
-    output = nbformat.v4.new_output("display_data", data=snapshot.bundle(record(made), {"answer.txt": "a/answer.txt"}))
+    output = nbformat.v4.new_output(
+        "display_data", data=snapshot.bundle(record(made), {"answer.txt": "a/answer.txt"})
+    )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL, outputs=[output])])
     with started(tmp_path, {"jupyter_agents": False}, front_end=False) as lab:
         nbformat.write(notebook, lab.root / "saved.ipynb")

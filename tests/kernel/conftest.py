@@ -28,6 +28,9 @@ _current().pins.clear()
 _current().latest = None
 _current().recordings.off()
 """
+SOCKETS = "/tmp"
+"""The path of a unix socket has at most 107 characters, and TMPDIR may be long."""
+
 OWN = ("ANTHROPIC_", "JUPYTER_AGENTS_", "JUPYTERHUB_", "JPY_")
 
 
@@ -73,7 +76,7 @@ class Kernel:
     """A running ipykernel."""
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        self._sockets = tempfile.mkdtemp()
+        self._sockets = tempfile.mkdtemp(dir=SOCKETS)
         self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{self._sockets}/kernel")
         self.manager.start_kernel(env=environment, cwd=str(folder))
         self.client = self.manager.client()

@@ -82,12 +82,14 @@ def test_an_interrupt_of_the_kernel_leaves_it_alive(alone: Kernel) -> None:
     assert server_pid(alone) == pid
 
 
-def test_a_dead_one_is_replaced(alone: Kernel) -> None:
+def test_a_dead_one_is_replaced_and_leaves_no_token(alone: Kernel) -> None:
     alone.run("%agent")
     os.kill(server_pid(alone), signal.SIGKILL)
+    folder = Path(alone.run("str(c._embedded._folder)").results[0]["text/plain"].strip("'"))
     time.sleep(0.5)
     answer = alone.run("%%agent\nHi")
     assert answer.status == "ok", answer.errors
+    assert not folder.exists()
 
 
 def test_one_that_cannot_start_says_why(bare_environment: dict[str, str], tmp_path: Path) -> None:

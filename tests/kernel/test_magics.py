@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -46,24 +47,35 @@ def test_a_turn_with_tools_streams_into_the_cell(kernel: Kernel, model: Scripted
     assert transcript["prompt"] == "Make a number"
     assert [s["kind"] for s in transcript["steps"]] == ["thinking", "text", "tool", "text"]
     (tool,) = [s for s in transcript["steps"] if s["kind"] == "tool"]
+    assert (tool["name"], tool["input"]) == ("bash", {"command": "echo 42 > n.txt; cat n.txt"})
     assert (tool["status"], tool["output"]) == ("ok", [{"type": "text", "text": "42\n"}])
+    assert tool["seconds"] > 0
     assert [(f["path"], f["size"]) for f in transcript["files"]] == [("n.txt", 3)]
     assert transcript["footer"]["input_tokens"] == 200
-    assert transcript["footer"]["sandbox"]
+    kind = transcript["footer"]["sandbox"]
+    assert kind in ("docker", "bubblewrap", "landlock")
+    footer = f"done · claude-opus-4-7 · turn 1 · 200 in, 40 out tokens · &lt;$0.01 · {kind} · "
+    page = answer.bundle["text/html"]
+    assert footer in page
+    assert "<strong>script</strong>" in page
+    assert re.search(r"✓ \d+", page)
+    (link,) = re.findall(r'<a href="([^"]*)">n.txt</a>', page)
+    assert (kernel.folder / link).read_text() == "42\n"
     for form in ("text/html", "text/markdown", "text/plain"):
         assert "n.txt" in answer.bundle[form]
         assert "42" in answer.bundle[form]
 
     given = kernel.run(
         "[run.text, [f.path for f in run.files], run.file('n.txt').read_text(), run.usage, "
-        "run.status, run.session.id, run.events[0].type]"
+        "run.status, run.session.id, run.events[0].type, run.cost]"
     )
     (result,) = given.results
     value = eval(result["text/plain"])
     assert value[0] == "I write a **script**.\n\nIt is in `n.txt`."
     assert value[1:3] == [["n.txt"], "42\n"]
     assert value[3]["output_tokens"] == 40
-    assert value[4:] == ["done", record["session_id"], "user.message"]
+    assert value[4:7] == ["done", record["session_id"], "user.message"]
+    assert 0 <= value[7] < 0.01
 
 
 def test_a_further_cell_goes_on_and_new_starts_another(kernel: Kernel, model: ScriptedModel) -> None:
@@ -170,10 +182,36 @@ def test_a_failed_run_fails_its_cell_with_one_message(kernel: Kernel, model: Scr
     assert kernel.run("run.status").results[0]["text/plain"] == "'failed'"
 
 
+def test_who_sees_the_reason_is_not_told_it_twice(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [Fault(400, "invalid_request_error", "This model is asleep.")]
+    answer = kernel.run("%%agent --new\nHi", stdin="")
+    assert "This model is asleep." in answer.bundle["text/html"]
+    assert answer.errors == ["The run failed; the reason stands above."]
+
+
+def test_the_state_names_the_recording(kernel: Kernel) -> None:
+    folder = Path(__file__).parents[2] / "jupyter_agents" / "recordings"
+    kernel.run(f"%agent replay {folder}")
+    text = kernel.run("%agent").results[0]["text/plain"]
+    assert f"✓ model     replayed from {folder}; no model is asked" in text
+
+
 def test_a_definition_expands_names_on_request(kernel: Kernel) -> None:
     kernel.run("model = 'claude-opus-4-7'")
     answer = kernel.run("%agent define expanded --expand --model {{ model }} --system '{{ 1 }} {x}'")
     assert "(claude-opus-4-7," in answer.printed, answer.errors
+
+
+def test_an_unknown_agent_is_answered_with_the_close_matches(kernel: Kernel) -> None:
+    define(kernel, "poet")
+    define(kernel, "poetry")
+    fails(
+        kernel.run("%%agent poett\nHi"),
+        "There is no agent 'poett'",
+        "Did you mean",
+        "poet or poetry",
+        "%agent define",
+    )
 
 
 @pytest.mark.parametrize(

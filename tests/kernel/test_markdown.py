@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from jupyter_agents.kernel import markdown
+from jupyter_agents.kernel import markdown, words
 from tests.kernel.samples import said, tool, transcript, transcripts
 
 EVIL = "<script>alert(1)</script> ![x](https://evil.example/x.png)"
@@ -43,4 +43,4 @@ def test_a_call_is_a_line_and_its_output() -> None:
 
 @pytest.mark.parametrize("made", transcripts())
 def test_every_example_ends_with_its_footer(made: dict[str, Any]) -> None:
-    assert markdown.render(made).rstrip().endswith("tokens*") or made["footer"]["seconds"]
+    assert markdown.render(made).endswith(f"{words.footer(made)[-1]}*\n")

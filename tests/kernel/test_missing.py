@@ -91,9 +91,9 @@ def test_a_dead_endpoint(wanderer: Kernel, tmp_path: Path) -> None:
         answer = kernel.run("%%agent\nHi")
         said = message(answer)
         assert "cannot be reached" in said
-        assert DEAD in said
+        assert "127.0.0.1" in said
+        assert "JUPYTER_AGENTS_MODEL_URL" in said
         assert answer.bundle[MIME]["live"] is False
-        assert "goes on" not in said
 
 
 def test_no_sandbox(wanderer: Kernel, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_no_sandbox(wanderer: Kernel, tmp_path: Path) -> None:
         with beside(wanderer, tmp_path, model.url, variables=variables) as kernel:
             state = kernel.run("%agent").results[0]["text/plain"]
             assert "✗ sandbox" in state
-            assert "apt install bubblewrap" in state
+            assert "bubblewrap (bwrap) is not installed" in state
             answer = kernel.run("%%agent\nList the files")
             said = message(answer)
             assert "sandbox" in said

@@ -37,7 +37,9 @@ def test_all_is_well() -> None:
 
 
 def test_a_missing_key_says_what_to_do() -> None:
-    text = lines(status(model={"key": "none", "ready": False, "problem": "There is no key."}))
+    text = lines(
+        status(model={"key": "none", "ready": False, "problem": "There is no key. Run %agent login."})
+    )
     assert "There is no key" in text
     assert "%agent login" in text
 
@@ -57,3 +59,15 @@ def test_the_table_is_escaped() -> None:
     drawn = state(status(version="<b>"), "http://x", "<i>", 0)._repr_html_()
     assert "<b>" not in drawn
     assert "&lt;b&gt;" in drawn
+
+
+def test_a_sandbox_that_was_asked_for_gives_its_own_remedy() -> None:
+    sandbox = {
+        "kind": None,
+        "ready": False,
+        "reason": "bwrap is missing.",
+        "passed_over": [],
+        "remedy": "Install it.",
+    }
+    assert "none: bwrap is missing.\n" in lines(status(sandbox=sandbox))
+    assert "Install it." in lines(status(sandbox=sandbox))

@@ -28,7 +28,7 @@ def told(model: ScriptedModel) -> dict[str, Any]:
     [
         ("bash", {"command": "echo before; exit 3"}, "before"),
         ("bash", {"command": "echo before; sleep 60", "timeout_ms": 500}, "time"),
-        ("bash", {"command": "kill -9 $$"}, "restart"),
+        ("bash", {"command": "kill -9 $$"}, "The shell ended (signal 9)"),
         ("read", {"file_path": "/workspace/nothing.txt"}, "nothing.txt"),
         ("edit", {"file_path": "/workspace/x", "old_string": "a", "new_string": "b"}, "x"),
         ("nothing", {"a": 1}, "no tool named"),
@@ -38,7 +38,12 @@ def told(model: ScriptedModel) -> dict[str, Any]:
 def test_a_failing_tool_is_an_error_result_and_the_session_goes_on(
     kernel: Kernel, model: ScriptedModel, tool: str, given: dict[str, Any], says: str
 ) -> None:
-    model.script[:] = [[call(tool, **given)], [say("I see.")], [call("bash", command="echo alive")], [say("Yes.")]]
+    model.script[:] = [
+        [call(tool, **given)],
+        [say("I see.")],
+        [call("bash", command="echo alive")],
+        [say("Yes.")],
+    ]
     answer = kernel.run("%%agent --new\nTry it")
     assert answer.status == "ok", answer.errors
     assert answer.transcript["status"] == "done"
@@ -50,7 +55,10 @@ def test_a_failing_tool_is_an_error_result_and_the_session_goes_on(
 
 
 def test_two_hundred_megabytes_are_cut(kernel: Kernel, model: ScriptedModel) -> None:
-    model.script[:] = [[call("bash", command="yes 0123456789abcdef | head -c 200000000; echo end")], [say("Long.")]]
+    model.script[:] = [
+        [call("bash", command="yes 0123456789abcdef | head -c 200000000; echo end")],
+        [say("Long.")],
+    ]
     answer = kernel.run("%%agent --new\nPrint")
     assert answer.status == "ok", answer.errors
     assert len(str(told(model)["content"])) < 150_000
@@ -59,7 +67,10 @@ def test_two_hundred_megabytes_are_cut(kernel: Kernel, model: ScriptedModel) -> 
 
 
 def test_binary_output_is_text_that_can_be_saved(kernel: Kernel, model: ScriptedModel) -> None:
-    model.script[:] = [[call("bash", command="head -c 20000 /dev/urandom; printf '\\0\\033[2J'")], [say("Noise.")]]
+    model.script[:] = [
+        [call("bash", command="head -c 20000 /dev/urandom; printf '\\0\\033[2J'")],
+        [say("Noise.")],
+    ]
     answer = kernel.run("%%agent --new\nPrint")
     assert answer.status == "ok", answer.errors
     assert card(answer)["status"] == "ok"

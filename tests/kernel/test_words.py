@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jupyter_agents.kernel import words
-from tests.kernel.samples import tool, transcript
+from jupyter_agents.kernel import html, markdown, plain, words
+from tests.kernel.samples import said, tool, transcript
 
 
 def test_summary_is_the_command_the_path_or_the_input() -> None:
@@ -35,3 +35,26 @@ def test_footer_leaves_out_what_is_not_known() -> None:
 def test_sizes_and_times() -> None:
     assert [words.size(n) for n in (None, 12, 3400, 1_200_000)] == ["", "12 B", "3.4 kB", "1.2 MB"]
     assert [words.duration(s) for s in (0.0123, 0.31, 125)] == ["12 ms", "0.3 s", "2 min 5 s"]
+
+
+def test_hidden_characters_are_seen_and_colours_go() -> None:
+    assert words.visible("a\tb\r\nc é 👩 ß") == "a\tb\nc é 👩 ß"
+    assert words.visible("10%\r100%\n\x1b[1;31mred\x1b[0m") == "10%\n100%\nred"
+    assert words.visible("rm \u202e txt.a \x07\x1b[2J") == "rm \\u202e txt.a \\u0007\\u001b[2J"
+    assert words.tool_summary(tool(command="rm \u202e txt.a \x07")) == "rm \\u202e txt.a \\u0007"
+    assert words.prose("\x1b[2Jhi \u200d\x00") == "[2Jhi \u200d"
+
+
+def test_no_form_has_a_control_character() -> None:
+    evil = "a\x00b\x1b[2Jc\x9b31md"
+    made = transcript(
+        said(evil),
+        tool(evil, evil, command=evil),
+        tool("write", evil, file_path=evil, content=evil),
+        {"kind": "steer", "id": "s", "text": evil},
+        {"kind": "notice", "id": "n", "level": "error", "text": evil},
+        model=evil,
+    )
+    made["files"] = [{"path": evil, "size": 1, "file_id": None, "url": None}]
+    for render in (html.render, markdown.render, plain.render):
+        assert not words.CONTROL.search(render(made)), render

@@ -11,7 +11,9 @@ import pytest
 
 from jupyter_agents.domain import events
 from jupyter_agents.domain.events import Draft
+from jupyter_agents.domain.steps import EndTurn
 from jupyter_agents.errors import InvalidRequest
+from jupyter_agents.runtime.loop import end_turn
 from jupyter_agents.runtime.runner import CRASHED, SessionRunner
 from jupyter_agents.runtime.streams import Closed
 from jupyter_agents.testing import Reply, call, say
@@ -257,3 +259,21 @@ async def test_a_refused_request_leaves_no_trace(runtime: Runtime) -> None:
     with pytest.raises(InvalidRequest):
         await runtime.send(session, "fine", {"type": "user.message", "content": []})
     assert types(runtime.events(session)) == [] and runtime.context.manager.queued(session) == []
+
+
+async def test_an_answer_that_waits_when_the_turn_is_given_up_is_the_result(runtime: Runtime) -> None:
+    session, runner = await begun(runtime, CUSTOM)
+    use = call("weather")
+    body = {"type": "agent.custom_tool_use", "name": "weather", "input": {}}
+    await runner.append([runner.stamp.event(body, {"tool_use_id": use["id"]}), *call_drafts(runner, use)[1:]])
+    (custom,) = runner.state.calls
+    answer = {
+        "type": "user.custom_tool_result",
+        "custom_tool_use_id": custom,
+        "content": events.text_blocks("sunny"),
+    }
+    (sent,) = await runtime.send(session, answer)
+    await end_turn(runner, EndTurn(events.RETRIES_EXHAUSTED))
+    result = only(runtime.events(session), "user.custom_tool_result")
+    assert (result["id"], result["content"]) == (sent["id"], answer["content"])
+    _check(runtime, session)

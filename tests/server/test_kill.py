@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -157,7 +158,7 @@ def check_session(running: Server, session_id: str, events: list[Any]) -> None:
     starts = Counter(e.id for e in events if e.type == "span.model_request_start")
     ends = Counter(e.model_request_start_id for e in events if e.type == "span.model_request_end")
     assert starts == ends
-    for before, event in zip(events, events[1:], strict=False):
+    for before, event in itertools.pairwise(events):
         assert event.type != "session.status_idle" or before.type == "session.usage"
 
 
