@@ -10,7 +10,7 @@ SOURCES := $(shell find jupyter_agents labextension/src labextension/style -type
 	-not -path '*/__pycache__/*' -not -path 'jupyter_agents/labextension/*' 2>/dev/null)
 PACKAGE := pyproject.toml requirements.lock labextension/package.json labextension/yarn.lock $(SOURCES)
 
-.PHONY: help quickstart lab test lint bench image lock clean
+.PHONY: help quickstart lab test retest lint bench image lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,10 @@ lab: $(VENV)/.quickstart ## Open JupyterLab on the notebooks folder
 
 test: $(VENV)/.test ## Set up, then run every test (REQUIRE=docker,bwrap,chromium: nothing may be absent)
 	$(BIN)/python -m pytest
+	cd labextension && $(JLPM) test
+
+retest: $(VENV)/.test ## Run the tests that failed last time once more, and what did not run after them
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 	cd labextension && $(JLPM) test
 
 lint: $(VENV)/.test ## Check style and types, warnings as errors

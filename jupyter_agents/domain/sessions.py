@@ -73,6 +73,7 @@ class State:
     owes: bool = False
     announced: frozenset[str] = frozenset()
     request: str | None = None
+    params: Doc = field(default_factory=dict)
     stop_reason: str | None = None
     stop_details: Doc | None = None
     stopped: Doc | None = None
@@ -212,6 +213,7 @@ def _request_end(state: State, event: Doc, private: Doc, at: datetime) -> None:
     if event["is_error"]:
         return
     response = private["response"]
+    state.params = private.get("request", state.params)
     state.failures = 0
     state.stop_reason = response["stop_reason"]
     state.stop_details = response.get("stop_details")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from jupyter_agents.domain import events, permissions
 from jupyter_agents.domain.events import Draft, Stamp
+from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.tools import OFFERED
 from jupyter_agents.runtime.model import Answer
 
@@ -32,12 +33,13 @@ class Previews:
         Makes event ids.
     send:
         Takes an event type, its id, the index of the content block and the text that was added; the
-        first for an id and a block has no text.
+        first for an id and a block has no text. Not called before `release`.
     """
 
     def __init__(self, new_id: Callable[[], str], send: Callable[[str, str, int, str], None]) -> None:
         self._new_id = new_id
-        self._send = send
+        self._to = send
+        self._held: list[tuple[str, str, int, str]] | None = []
         self._message: tuple[str, int] | None = None
         self._block: int | None = None
         self.ids: dict[int, str] = {}
@@ -52,6 +54,18 @@ class Previews:
         elif text:
             self._text(index, text)
 
+    def release(self, _: object = None) -> None:
+        """Send what was held back, and from now on at once."""
+        held, self._held = self._held or [], None
+        for preview in held:
+            self._to(*preview)
+
+    def _send(self, *preview: *tuple[str, str, int, str]) -> None:
+        if self._held is None:
+            self._to(*preview)
+        else:
+            self._held.append(preview)
+
     def _text(self, index: int, text: str) -> None:
         if self._message is None:
             self._message = (self._new_id(), 0)
@@ -65,12 +79,14 @@ class Previews:
 
 
 def answered(
-    stamp: Stamp, agent: Doc, start_id: str, request: Doc, answer: Answer, ids: dict[int, str]
+    stamp: Stamp, state: State, start_id: str, request: Doc, answer: Answer, ids: dict[int, str]
 ) -> list[Draft]:
     """The events of one answer, in the order of its blocks, then the end of its span.
 
-    agent: the session's snapshot. ids: what `Previews` gave out, by the block's index.
+    ids: what `Previews` gave out, by the block's index. The request is recorded without its messages,
+    and only where it differs from the last one.
     """
+    agent = state.session["agent"]
     drafts: list[Draft] = []
     texts: list[tuple[int, str]] = []
     cut = answer.stop_reason == "max_tokens" and _ends_in_call(answer)
@@ -95,12 +111,13 @@ def answered(
             drafts.append(_tool_use(stamp, agent, block, is_cut))
     flush()
     end = events.request_end(start_id, answer.usage, is_error=False)
-    return [*drafts, stamp.event(end, _private(request, answer, cut))]
+    params = {k: v for k, v in request.items() if k != "messages"}
+    changed = {} if params == state.params else {"request": params}
+    return [*drafts, stamp.event(end, changed | _private(answer, cut))]
 
 
-def _private(request: Doc, answer: Answer, cut: bool) -> Doc:
+def _private(answer: Answer, cut: bool) -> Doc:
     return {
-        "request": {k: v for k, v in request.items() if k != "messages"},
         "response": {
             "content": answer.content,
             "stop_reason": answer.stop_reason,

@@ -119,22 +119,28 @@ async def _call_model(session: Session, messages: list[Doc]) -> None:
     echoes = [stamp.event(message) for message in messages]
     start = stamp.event({"type": "span.model_request_start"})
     opening = asyncio.create_task(session.append([*echoes, start]))
+    previews = Previews(stamp.new_id, session.preview)
+    opening.add_done_callback(previews.release)
     if echoes:
         await opening
-    start_id = start.event["id"]
+    try:
+        drafts = await _ask(session, start.event["id"], previews)
+    finally:
+        await opening
+    await session.append(drafts)
+
+
+async def _ask(session: Session, start_id: str, previews: Previews) -> list[Draft]:
+    """The events of the model's answer, or of its failure."""
     request = build_request(session.state, session.dropped())
-    previews = Previews(stamp.new_id, session.preview)
     try:
         answer = await session.model().answer(await session.resolve(request), previews)
-        await opening
     except ModelError as error:
-        await session.append(_failed(session, start_id, error))
+        return _failed(session, start_id, error)
     except ApiError as error:
         fault = ModelError(error.message, type="unknown_error", transient=False)
-        await session.append(_failed(session, start_id, fault))
-    else:
-        agent = session.state.session["agent"]
-        await session.append(answered(stamp, agent, start_id, request, answer, previews.ids))
+        return _failed(session, start_id, fault)
+    return answered(session.stamp, session.state, start_id, request, answer, previews.ids)
 
 
 def _failed(session: Session, start_id: str, error: ModelError) -> list[Draft]:
@@ -151,11 +157,9 @@ def _failed(session: Session, start_id: str, error: ModelError) -> list[Draft]:
 
 
 async def _run_tools(session: Session, calls: list[Call]) -> None:
-    """All at once; a fault of ours in one call is raised when every other call has ended."""
-    outcomes = await asyncio.gather(*(_run_tool(session, call) for call in calls), return_exceptions=True)
-    for outcome in outcomes:
-        if outcome is not None:
-            raise outcome
+    """One after the other, as the model wrote them: an edit may follow the write of its file."""
+    for call in calls:
+        await _run_tool(session, call)
     notes = "\n".join(session.tools.notes)
     drafts = _left_behind(session, await session.tools.settle())
     if notes != session.state.notes.get("sandbox", ""):

@@ -146,15 +146,14 @@ class SessionManager:
             raise
         runner = self._runners[session_id] = self._runner(doc, _fold(records))
         runner.wake()
-        return self.show(session_id) | ({"status": "running"} if initial else {})
+        return self.show(session_id)
 
     def show(self, session_id: str) -> Doc:
         """The session as the API shows it; of a live one, as it is this moment."""
         doc = self.parts.catalog.get("session", session_id)
         runner = self._runners.get(session_id)
         if runner is not None and not runner.broken:
-            state = runner.state
-            doc |= {"status": state.status, "usage": state.usage_wire()}
+            doc |= {"status": runner.status, "usage": runner.state.usage_wire()}
         return session_object.wire(doc, rfc3339(self.parts.clock()))
 
     async def runner(self, session_id: str) -> SessionRunner:

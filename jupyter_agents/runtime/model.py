@@ -112,7 +112,7 @@ class AnthropicModel:
     async def _explain(self, error: Exception, request: Doc) -> ModelError:
         import anthropic
 
-        where = self._client.base_url.host
+        where = self._client.base_url.netloc.decode()
         match error:
             case anthropic.APITimeoutError():
                 return ModelError(
@@ -162,7 +162,7 @@ class AnthropicModel:
 
 
 def _status_error(where: str, error: Any) -> ModelError:
-    status, message = error.status_code, str(error.message)[:500]
+    status, message = error.status_code, _said(error)
     kinds = {429: "model_rate_limited_error", 529: "model_overloaded_error", 402: "billing_error"}
     if getattr(error, "type", None) == "overloaded_error":
         status = 529
@@ -172,6 +172,14 @@ def _status_error(where: str, error: Any) -> ModelError:
         type=kinds.get(status, "model_request_failed_error"),
         transient=transient,
     )
+
+
+def _said(error: Any) -> str:
+    """The endpoint's own sentence, without the wrapping of its body."""
+    body = error.body if isinstance(error.body, dict) else {}
+    inner = body.get("error")
+    said = inner.get("message") if isinstance(inner, dict) else None
+    return str(said or error.message)[:500]
 
 
 def refused_feature(message: str) -> str | None:

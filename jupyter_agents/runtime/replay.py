@@ -120,7 +120,8 @@ class ReplayModel:
         )
 
     def _nothing_fits(self) -> str:
-        known = "; ".join(f"{prompt[:80]!r}" for prompt in dict.fromkeys(self._recordings.prompts))
+        prompts = [p if len(p) <= 80 else f"{p[:80]}..." for p in self._recordings.prompts]
+        known = "; ".join(f"{prompt!r}" for prompt in dict.fromkeys(prompts))
         return (
             "The recording has no answer to this request: the agent, its tools or the messages differ "
             f"from what was recorded. It knows: {known or 'nothing'}. To ask a model instead, run "

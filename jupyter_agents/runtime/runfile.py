@@ -70,7 +70,7 @@ def export(records: Iterable[Record]) -> Iterator[str]:
             line["tool_use_id"] = private["tool_use_id"]
         yield from _with_blobs(line, blobs)
         if kind == "span.model_request_end" and "response" in private:
-            yield from _with_blobs(_exchange(pending, private), blobs)
+            yield from _with_blobs(_exchange(pending, state.params, private), blobs)
 
 
 def _header(state: State) -> Doc:
@@ -83,12 +83,12 @@ def _header(state: State) -> Doc:
     }
 
 
-def _exchange(request: Doc, private: Doc) -> Doc:
+def _exchange(request: Doc, params: Doc, private: Doc) -> Doc:
     return {
         "type": "exchange",
         "key": exchange_key(request),
         "position": position(request),
-        "request": private["request"],
+        "request": params,
         "response": private["response"],
         "usage": private["usage"],
     }

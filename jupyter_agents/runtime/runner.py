@@ -15,7 +15,19 @@ from typing import Any
 from jupyter_agents.domain import events, inbox, projection
 from jupyter_agents.domain.events import Draft, Stamp
 from jupyter_agents.domain.sessions import State, apply
-from jupyter_agents.domain.steps import CallModel, EndTurn, Interrupt, Retry, RunTools, Step, Stop, Wait, step
+from jupyter_agents.domain.steps import (
+    CallModel,
+    EndTurn,
+    Interrupt,
+    Retry,
+    RunTools,
+    Settle,
+    StartTurn,
+    Step,
+    Stop,
+    Wait,
+    step,
+)
 from jupyter_agents.ids import Clock, NewId
 from jupyter_agents.runtime.loop import Drafts, close_open, end_turn, perform
 from jupyter_agents.runtime.model import Model
@@ -75,7 +87,6 @@ class SessionRunner:
         self.stamp = Stamp(services.clock, services.new_id, state.last)
         self._lock = asyncio.Lock()
         self._appends: set[asyncio.Task[None]] = set()
-        self._held: list[tuple[str, str, int, str]] = []
         self._task: asyncio.Task[None] | None = None
         self._current: asyncio.Task[None] | None = None
         self._cancellable = False
@@ -92,6 +103,12 @@ class SessionRunner:
     def resting(self) -> bool:
         """Whether there is nothing to do."""
         return isinstance(step(self.state), Wait | Stop)
+
+    @property
+    def status(self) -> str:
+        """The session's status; one that is about to run is running, so that who polls is not misled."""
+        begins = self.state.status == "idle" and isinstance(step(self.state), StartTurn | Settle)
+        return "running" if begins else self.state.status
 
     async def post(self, bodies: Sequence[Doc]) -> list[Doc]:
         """Take client events: checked, durable, then acted on. Returns them with their ids."""
@@ -144,7 +161,6 @@ class SessionRunner:
                 apply(self.state, record)
                 if record.kind == "event":
                     self.services.hub.publish(self.id, record.event, record.seq)
-            self._release()
             if any(d.kind == "queued" and d.event["type"] == "user.interrupt" for d in drafts):
                 self._cancel_current()
 
@@ -172,16 +188,8 @@ class SessionRunner:
         return resolved
 
     def preview(self, type: str, event_id: str, index: int, text: str) -> None:
-        """See `loop.Session.preview`. What is being appended is told of first."""
-        if self._appends:
-            self._held.append((type, event_id, index, text))
-        else:
-            self.services.hub.preview(self.id, type, event_id, index, text)
-
-    def _release(self) -> None:
-        held, self._held = self._held, []
-        for preview in held:
-            self.services.hub.preview(self.id, *preview)
+        """See `loop.Session.preview`."""
+        self.services.hub.preview(self.id, type, event_id, index, text)
 
     def drift(self, recordings: Recordings | None) -> list[str]:
         """The model's ids of the session's calls whose results differ from the recorded ones."""

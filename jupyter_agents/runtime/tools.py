@@ -26,6 +26,7 @@ from jupyter_agents.store.blobs import Blobs
 
 Doc = dict[str, Any]
 CHUNK = 1024 * 1024
+STARTING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -114,9 +115,13 @@ class SessionTools:
         return late
 
     async def close(self) -> None:
-        """End the sandbox; the next call starts another. Idempotent."""
+        """End the sandbox; the next call starts another. Idempotent.
+
+        One that is just starting is let through: cut short, its first process could be left behind.
+        """
         starting, self._starting = self._starting, None
         if starting is not None:
+            await asyncio.wait([starting], timeout=STARTING_SECONDS)
             starting.cancel()
             await asyncio.wait([starting])
             if not _failed(starting):

@@ -63,7 +63,12 @@ class Changes:
             changes._scan()
             return changes
 
-        return await asyncio.to_thread(begin)
+        beginning = asyncio.create_task(asyncio.to_thread(begin))
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            beginning.add_done_callback(_discard)
+            raise
 
     @property
     def total(self) -> int:
@@ -187,3 +192,9 @@ class Changes:
     @staticmethod
     def _merge(found: dict[str, Change], later: list[Change]) -> list[Change]:
         return sorted({**{change.path: change for change in later}, **found}.values())
+
+
+def _discard(beginning: asyncio.Task[Changes]) -> None:
+    """Close what nobody waits for any more."""
+    if not beginning.cancelled() and beginning.exception() is None:
+        beginning.result().close()

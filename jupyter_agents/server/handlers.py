@@ -81,7 +81,7 @@ class Handler(APIHandler):
         if len(raw) > MAX_BODY:
             raise TooLarge(f"The body has {len(raw)} bytes, at most {MAX_BODY} are allowed.")
         try:
-            value = json.loads(raw, parse_constant=_no_constant, parse_float=_finite) if raw.strip() else {}
+            value = json.loads(raw.decode() or "{}", parse_constant=_no_constant, parse_float=_finite)
             if SURROGATE.search(raw):
                 json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:

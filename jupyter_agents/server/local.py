@@ -51,6 +51,7 @@ def _sandbox(choice: Choice) -> Doc:
         "kind": None if choice.provider is None else choice.provider.kind,
         "ready": choice.provider is not None,
         "reason": choice.reason,
+        "remedy": choice.remedy,
         "passed_over": [
             {"kind": p.kind, "ok": p.ok, "reason": p.reason, "remedy": p.remedy} for p in choice.passed_over
         ],
@@ -153,15 +154,22 @@ class SessionSandbox(Handler):
         prefixes = body.get("python")
         if set(body) != {"python"} or not isinstance(prefixes, list) or len(prefixes) > 4:
             raise InvalidRequest('expected {"python": ["<sys.prefix>", "<sys.base_prefix>"]}.')
-        if not all(isinstance(p, str) and _is_python(Path(p)) for p in prefixes):
+        data = self.context.config.data_dir
+        if not all(isinstance(p, str) and _is_python(Path(p), data) for p in prefixes):
             raise InvalidRequest("python: expected folders of a Python environment on this machine.")
         self.context.pythons[session_id] = tuple(dict.fromkeys(Path(p) for p in prefixes))
         self.reply({"python": prefixes})
 
 
-def _is_python(prefix: Path) -> bool:
-    """Whether `prefix` is a Python environment, and not a folder that holds much else."""
-    return prefix.is_absolute() and any((prefix / "bin").glob("python*")) and (prefix / "lib").is_dir()
+def _is_python(prefix: Path, data_dir: Path) -> bool:
+    """Whether `prefix` is a Python environment, and not a folder that holds much else, such as our store."""
+    try:
+        place = prefix.resolve()
+    except (OSError, ValueError):
+        return False
+    if not prefix.is_absolute() or place == Path("/") or data_dir.resolve().is_relative_to(place):
+        return False
+    return any((place / "bin").glob("python*")) and (place / "lib").is_dir()
 
 
 class SessionChanges(Handler):

@@ -1,4 +1,4 @@
-"""Hosts without the front end draw the HTML form, which the kernel keeps current; so do hosts whose server lacks us."""
+"""Hosts without our front end, or without our server: the kernel keeps the output current."""
 
 from __future__ import annotations
 

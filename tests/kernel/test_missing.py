@@ -64,26 +64,30 @@ def test_no_key_and_no_recording(wanderer: Kernel, tmp_path: Path, model: Script
 
 
 def test_login_takes_effect_at_once(wanderer: Kernel, tmp_path: Path) -> None:
-    with ScriptedModel([[say("Hello.")]], key="right") as model:
-        with beside(wanderer, tmp_path, model.url, "wrong") as kernel:
-            said = message(kernel.run("%%agent\nHi"))
-            assert "does not accept the API key" in said
-            assert "%agent login" in said
-            assert model.requests == []
-            assert "is ready" in kernel.run("%agent login", stdin="right").printed
-            assert kernel.run("%%agent\nHi").transcript["steps"][-1]["markdown"] == "Hello."
-            assert "key from %agent login" in kernel.run("%agent").results[0]["text/plain"]
+    with (
+        ScriptedModel([[say("Hello.")]], key="right") as model,
+        beside(wanderer, tmp_path, model.url, "wrong") as kernel,
+    ):
+        said = message(kernel.run("%%agent\nHi"))
+        assert "does not accept the API key" in said
+        assert "%agent login" in said
+        assert model.requests == []
+        assert "is ready" in kernel.run("%agent login", stdin="right").printed
+        assert kernel.run("%%agent\nHi").transcript["steps"][-1]["markdown"] == "Hello."
+        assert "key from %agent login" in kernel.run("%agent").results[0]["text/plain"]
 
 
 def test_an_unknown_model_is_answered_with_what_the_endpoint_offers(wanderer: Kernel, tmp_path: Path) -> None:
-    with ScriptedModel(models=("qwen-small", "qwen-large")) as model:
-        with beside(wanderer, tmp_path, model.url) as kernel:
-            kernel.run("%agent define local --model qwen-huge")
-            answer = kernel.run("%%agent local\nHi")
-            said = message(answer)
-            for word in ("qwen-huge", "qwen-small", "qwen-large"):
-                assert word in said
-            assert answer.transcript["status"] == "failed"
+    with (
+        ScriptedModel(models=("qwen-small", "qwen-large")) as model,
+        beside(wanderer, tmp_path, model.url) as kernel,
+    ):
+        kernel.run("%agent define local --model qwen-huge")
+        answer = kernel.run("%%agent local\nHi")
+        said = message(answer)
+        for word in ("qwen-huge", "qwen-small", "qwen-large"):
+            assert word in said
+        assert answer.transcript["status"] == "failed"
 
 
 def test_a_dead_endpoint(wanderer: Kernel, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from jupyter_agents.testing import ScriptedModel, say
 from tests.kernel.conftest import ANSWER_SECONDS, Kernel
 
 TOKEN = "jupyter-token"
-NONE = "--ServerApp.jpserver_extensions={}"
+NONE = "--ServerApp.jpserver_extensions=jupyter_agents=False"
 OURS = "--ServerApp.jpserver_extensions=jupyter_agents=True"
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_agents.domain.events import Stamp
+from jupyter_agents.domain.sessions import State
 from jupyter_agents.runtime.answers import CUT, Previews, answered
 from jupyter_agents.runtime.model import Answer
 from tests.domain.talk import CUSTOM, TOOLSET, Clock, Ids, session_doc
@@ -25,10 +26,10 @@ def use(name: str, given: Any = None) -> Doc:
 
 
 def drafts(*content: Doc, stop: str = "end_turn", ids: dict[int, str] | None = None) -> list[Any]:
-    agent = session_doc(agent={"tools": [TOOLSET, CUSTOM]})["agent"]
+    state = State(session=session_doc(agent={"tools": [TOOLSET, CUSTOM]}))
     answer = Answer(list(content), stop, USAGE)
     request = {"model": "m", "messages": ["left out"]}
-    return answered(Stamp(Clock(), Ids()), agent, "sevt_start", request, answer, ids or {})
+    return answered(Stamp(Clock(), Ids()), state, "sevt_start", request, answer, ids or {})
 
 
 def types(found: list[Any]) -> list[str]:
@@ -67,6 +68,7 @@ def test_only_the_last_call_is_cut() -> None:
 def test_previews_give_ids_in_advance() -> None:
     sent: list[tuple[str, str, int, str]] = []
     previews = Previews(lambda: f"sevt_{len(sent)}", lambda *args: sent.append(args))
+    previews.release()
     for kind, index, words in (
         ("text", 0, ""),
         ("text", 1, ""),
@@ -90,3 +92,22 @@ def test_previews_give_ids_in_advance() -> None:
     ]
     found = drafts(text(""), text("ab"), text("c"), {"type": "thinking"}, text("d"), ids=previews.ids)
     assert [draft.event["id"] for draft in found[:3]] == ["sevt_0", "sevt_4", "sevt_5"]
+
+
+def test_a_request_that_does_not_change_is_recorded_once() -> None:
+    state = State(session=session_doc(), params={"model": "m"})
+    request: dict[str, Any] = {"model": "m", "messages": []}
+    answer = Answer([{"type": "text", "text": "Hi."}], "end_turn", USAGE)
+    end = answered(Stamp(Clock(), Ids()), state, "sevt_start", request, answer, {})[-1]
+    assert end.private is not None
+    assert "request" not in end.private
+
+
+def test_previews_are_held_back_until_they_are_released() -> None:
+    sent: list[tuple[str, str, int, str]] = []
+    previews = Previews(lambda: "sevt_1", lambda *args: sent.append(args))
+    previews("text", 0, "a")
+    assert sent == []
+    previews.release()
+    previews("text", 0, "b")
+    assert [text for _, _, _, text in sent] == ["", "a", "b"]

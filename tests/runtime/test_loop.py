@@ -434,7 +434,7 @@ async def test_a_fault_of_ours_ends_the_turn_and_leaves_the_session_usable(
     run = tools.call
 
     async def fail(found: Any) -> Any:
-        if found.input["command"] == "echo a":
+        if found.input["command"] == "echo b":
             raise RuntimeError("a bug")
         return await run(found)
 
@@ -461,3 +461,14 @@ async def test_previews_are_prefixes_and_come_before_their_event(runtime: Runtim
         assert event["event_id"] == message["id"]
         parts[event["delta"]["index"]] += event["delta"]["content"]["text"]
     assert [block["text"] for block in message["content"]] == parts == ["First. ", text]
+
+
+async def test_calls_of_one_answer_run_in_its_order(runtime: Runtime) -> None:
+    calls = [call("write", file_path="a.txt", content="one"), call("bash", command="sleep 0.2; cat a.txt")]
+    calls.append(call("edit", file_path="a.txt", old_string="one", new_string="two"))
+    calls.append(call("read", file_path="a.txt"))
+    session = await runtime.session(script=[calls, [say("Done.")]])
+    events = await runtime.turn(session, "go")
+    results = of(events, "agent.tool_result")
+    assert [e["is_error"] for e in results] == [False] * 4
+    assert [output(results[1]), output(results[3])] == ["one", "two"]

@@ -224,7 +224,7 @@ class Sessions(RuleBasedStateMachine):
         assert not runner.broken
         async with runner._lock:
             assert runner.state == self.runtime.folded(self.session)
-            assert manager.show(self.session)["status"] == runner.state.status
+            assert manager.show(self.session)["status"] == runner.status
 
     @precondition(lambda self: hasattr(self, "session"))
     @invariant()

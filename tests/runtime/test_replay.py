@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from dataclasses import replace
 from pathlib import Path
@@ -191,9 +192,11 @@ async def test_a_refused_run_file_changes_nothing(runtime: Runtime) -> None:
 
 async def test_a_run_file_is_written_after_each_turn(runtime: Runtime) -> None:
     session, text = await recorded(runtime)
-    await runtime.context.recorder.close()
     path = runtime.config.data_dir / "runs" / f"{session}.agentrun"
-    assert path.read_text() == text and path.stat().st_mode & 0o777 == 0o600
+    async with asyncio.timeout(5):
+        while not path.exists() or path.read_text() != text:
+            await asyncio.sleep(0.01)
+    assert path.stat().st_mode & 0o777 == 0o600
     assert len(parse(text).exchanges) == 4
 
 

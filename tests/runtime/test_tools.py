@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jupyter_agents.runtime import tools as module
-from jupyter_agents.testing import call, say
+from jupyter_agents.testing import Fault, call, say
 from tests.runtime.conftest import Runtime, of, only, types
 
 Doc = dict[str, Any]
@@ -162,3 +163,18 @@ async def test_a_workspace_outside_of_the_root_is_refused(runtime: Runtime, plac
     with pytest.raises(Exception, match="jupyter-agents/workspace"):
         await runtime.session(metadata={"jupyter-agents/workspace": place})
     assert list(Path(runtime.config.data_dir / "uploads").glob("*")) == []
+
+
+@pytest.mark.parametrize("seconds", [0, 0.01, 0.03, 0.06])
+async def test_ending_while_a_sandbox_starts_leaves_no_process(runtime: Runtime, seconds: float) -> None:
+    session = await runtime.session(script=[Fault(400, "invalid_request_error", "No")])
+    await runtime.turn(session, "go")
+    await asyncio.sleep(seconds)
+    runner = runtime.context.manager.live(session)
+    assert runner is not None
+    await runner.close()
+    assert runner.tools.state == "closed"
+    process = await asyncio.create_subprocess_exec(
+        "pgrep", "-P", str(os.getpid()), "bwrap", stdout=asyncio.subprocess.DEVNULL
+    )
+    assert await process.wait() == 1
