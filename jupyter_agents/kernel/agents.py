@@ -16,7 +16,7 @@ from jupyter_agents.kernel.client import Connection
 from jupyter_agents.kernel.problems import AgentError, did_you_mean
 
 if TYPE_CHECKING:
-    from anthropic.types.beta import BetaEnvironment, BetaManagedAgentsAgent
+    from jupyter_agents import wire
 
 TOOLSET = "agent_toolset_20260401"
 TOOLS = ("bash", "read", "write", "edit", "glob", "grep", "web_fetch", "web_search")
@@ -61,7 +61,7 @@ def toolset(names: Sequence[str] | None) -> list[dict[str, Any]]:
     ]
 
 
-async def find_agent(connection: Connection, name: str) -> BetaManagedAgentsAgent | None:
+async def find_agent(connection: Connection, name: str) -> wire.Agent | None:
     """The newest agent called `name` that is not archived."""
     found = [agent async for agent in connection.sdk.beta.agents.list(limit=100) if agent.name == name]
     return max(found, key=lambda agent: agent.created_at, default=None)
@@ -72,7 +72,7 @@ async def agent_names(connection: Connection) -> list[str]:
     return sorted({agent.name async for agent in connection.sdk.beta.agents.list(limit=100)})
 
 
-async def need_agent(connection: Connection, name: str, version: int | None = None) -> BetaManagedAgentsAgent:
+async def need_agent(connection: Connection, name: str, version: int | None = None) -> wire.Agent:
     """The agent called `name`, at `version` or the latest; ``default`` is made on first use.
 
     Raises `AgentError` with the close matches where there is none.
@@ -90,7 +90,7 @@ async def need_agent(connection: Connection, name: str, version: int | None = No
     return await connection.sdk.beta.agents.retrieve(agent.id, version=version)
 
 
-async def define(connection: Connection, definition: Definition) -> tuple[BetaManagedAgentsAgent, str]:
+async def define(connection: Connection, definition: Definition) -> tuple[wire.Agent, str]:
     """Create or update an agent; says ``created``, ``updated`` or ``unchanged``."""
     tools: Any = toolset(definition.tools)
     model = definition.model or (await connection.get("status"))["model"]["default_model"]
@@ -119,7 +119,7 @@ async def define(connection: Connection, definition: Definition) -> tuple[BetaMa
     return updated, "unchanged" if updated.version == agent.version else "updated"
 
 
-async def need_environment(connection: Connection, name: str) -> BetaEnvironment:
+async def need_environment(connection: Connection, name: str) -> wire.Environment:
     """The environment called `name`; ``notebook`` (no network) is made on first use.
 
     Raises `AgentError` with the close matches where there is none.

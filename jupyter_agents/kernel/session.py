@@ -17,7 +17,7 @@ from jupyter_agents.kernel.problems import AgentError
 
 if TYPE_CHECKING:
     from anthropic import AsyncStream
-    from anthropic.types.beta import BetaManagedAgentsSession
+    from jupyter_agents import wire
 
 DELTAS: list[Any] = ["agent.message", "agent.thinking"]
 SILENCE_SECONDS = 50.0
@@ -37,7 +37,7 @@ class AgentSession:
     this kernel mounted, by name (jupyter_agents.kernel.files).
     """
 
-    def __init__(self, connection: Connection, resource: BetaManagedAgentsSession) -> None:
+    def __init__(self, connection: Connection, resource: wire.Session) -> None:
         self.connection = connection
         self.resource = resource
         self.turns = 0
@@ -62,7 +62,7 @@ class AgentSession:
     def __repr__(self) -> str:
         return f"<AgentSession {self.id} of {self.name}>"
 
-    async def refresh(self) -> BetaManagedAgentsSession:
+    async def refresh(self) -> wire.Session:
         """The session as the server has it now."""
         self.resource = await self.connection.sdk.beta.sessions.retrieve(self.id)
         return self.resource
