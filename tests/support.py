@@ -81,7 +81,8 @@ class Server:
         return self._http.request(method, f"{self.url}/{path}", headers=headers, **options)
 
     def bare(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        """A plain request without a token."""
+        """A plain request without a token, and without the cookie that one with a token left."""
+        self._http.cookies.clear()
         return self._http.request(method, f"{self.url}/{path}", **options)
 
     def close(self) -> None:

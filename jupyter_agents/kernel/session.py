@@ -17,6 +17,7 @@ from jupyter_agents.kernel.problems import AgentError
 
 if TYPE_CHECKING:
     from anthropic import AsyncStream
+
     from jupyter_agents import wire
 
 DELTAS: list[Any] = ["agent.message", "agent.thinking"]

@@ -35,7 +35,10 @@ class Attachments:
 
     async def resolve(self, request: Doc) -> Doc:
         """The Messages request with the bytes of its files in place of their ids."""
-        messages = [m | {"content": await self._blocks(m["content"])} for m in request["messages"]]
+        messages = [
+            m | {"content": await self._blocks(m["content"])} if _names_file(m["content"]) else m
+            for m in request["messages"]
+        ]
         return request | {"messages": messages}
 
     async def _blocks(self, blocks: Sequence[Doc]) -> list[Doc]:
@@ -56,3 +59,9 @@ class Attachments:
         except (NotFound, OSError):
             return content.without_file(file_id)
         return content.with_bytes(block, doc["mime_type"], data)
+
+
+def _names_file(blocks: Sequence[Doc]) -> bool:
+    return any(content.files(blocks)) or any(
+        any(content.files(block["content"])) for block in blocks if block["type"] == "tool_result"
+    )

@@ -6,11 +6,12 @@ A file's document carries two fields of its own that the wire never shows: ``_sh
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import mimetypes
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -134,6 +135,11 @@ class Files:
         }
         await self._catalog.put("file", doc, parent=session_id)
         return doc
+
+    async def ensure(self, doc: Doc, put: Callable[[], object]) -> None:
+        """Store a registered file's bytes again, if the last other file that had them went meanwhile."""
+        if not self._blobs.path(doc["_sha256"]).exists():
+            await asyncio.to_thread(put)
 
     def get(self, file_id: str) -> Doc:
         """A file's document; raises `NotFound`."""

@@ -203,10 +203,10 @@ class SessionTools:
             return
         try:
             blob = await asyncio.to_thread(self._store, change.path)
+            doc = await self._files.set_output(self._id, change.path, blob)
+            await self._files.ensure(doc, lambda: self._store(change.path))
         except (OSError, SandboxError) as error:
             log.warning("Session %s: the output %r is not kept: %s", self._id, change.path, error)
-            return
-        await self._files.set_output(self._id, change.path, blob)
 
     def _store(self, path: str) -> tuple[str, int]:
         with os.fdopen(open_beneath(self._workspace, path), "rb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -41,8 +42,10 @@ class Files(Handler):
         mime_type = part.get("content_type") or "application/octet-stream"
         name = clean_filename(part.get("filename"), mime_type)
         expires = _expiry(self.get_body_argument("expires_in_seconds", None))
-        blob = await asyncio.to_thread(self.context.blobs.put, [part["body"]])
+        put = partial(self.context.blobs.put, [part["body"]])
+        blob = await asyncio.to_thread(put)
         doc = await self.context.files.add(blob, name, mime_type, expires_in=expires)
+        await self.context.files.ensure(doc, put)
         self.reply(show(doc))
 
     @authenticated

@@ -6,6 +6,7 @@ Source: spec section 0.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import re
@@ -118,7 +119,8 @@ class Handler(APIHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """The wire's error body (spec section 0.4)."""
-        error = self._api_error(status_code, kwargs.get("exc_info"))
+        info = kwargs.get("exc_info")
+        error = api_error(status_code, info[1] if info else None)
         status = error.status if error is not None else status_code
         self.clear_header("Content-Length")
         self.set_status(status)
@@ -133,18 +135,6 @@ class Handler(APIHandler):
         """Only our own faults are worth a traceback."""
         if not isinstance(value, ApiError):
             super().log_exception(typ, value, tb)
-
-    def _api_error(self, status: int, info: Any) -> ApiError | None:
-        error = info[1] if info else None
-        if isinstance(error, ApiError):
-            return error
-        if isinstance(error, RecursionError):
-            return InvalidRequest("The body is nested too deeply.")
-        if isinstance(error, sqlite3.Error):
-            return Internal(f"The store cannot be used: {error}. Is the disk full?")
-        if status >= 500:
-            return Internal("The server met an error of its own; its log has the details.")
-        return None
 
     def _plain(self, status: int) -> Doc:
         known = {
@@ -163,6 +153,22 @@ class Handler(APIHandler):
 
     def _request_id(self) -> str:
         return getattr(self, "request_id", "req_none")
+
+
+def api_error(status: int, error: BaseException | None) -> ApiError | None:
+    """What the wire says of an exception; None for an HTTP error that Jupyter or tornado made."""
+    match error:
+        case ApiError():
+            return error
+        case RecursionError():
+            return InvalidRequest("The body is nested too deeply.")
+        case sqlite3.Error():
+            return Internal(f"The store cannot be used: {error}. Is the disk full?")
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return Internal("The disk is full. Free some space, then try again.")
+    if status >= 500:
+        return Internal("The server met an error of its own; its log has the details.")
+    return None
 
 
 def check_limit(limit: int | None, default: int, most: int) -> int:

@@ -221,3 +221,12 @@ async def test_a_deleted_session_takes_its_files_along_and_leaves_uploads(place:
 async def test_an_output_may_have_any_name(place: Place, name: str) -> None:
     doc = await place.files.set_output("sesn_1", f"outputs/{name}", place.blobs.put([b"out"]))
     assert clean_filename(doc["filename"], "text/plain") == doc["filename"]
+
+
+async def test_bytes_that_went_while_they_were_registered_are_stored_again(place: Place) -> None:
+    first = await place.upload()
+    blob = place.blobs.put([b"data"])
+    await place.files.remove([first])
+    doc = await place.files.add(blob, "data.csv", "text/csv")
+    await place.files.ensure(doc, lambda: place.blobs.put([b"data"]))
+    assert place.files.bytes_of(doc["id"])[1] == b"data"

@@ -131,12 +131,10 @@ def finish(running: Server, session_id: str) -> list[Any]:
     """Every event of the session, once it is idle and takes a last message."""
     begin = time.monotonic()
     send(running, session_id, "job 1000")
-    while True:
-        events = list(running.client.beta.sessions.events.list(session_id))
-        if running.client.beta.sessions.retrieve(session_id).status == "idle" and events[-1].processed_at:
-            return events
-        assert time.monotonic() - begin < END_SECONDS, [e.type for e in events[-8:]]
+    while running.client.beta.sessions.retrieve(session_id).status != "idle":
+        assert time.monotonic() - begin < END_SECONDS
         time.sleep(0.05)
+    return list(running.client.beta.sessions.events.list(session_id))
 
 
 def check_events(events: list[Any], told: dict[str, str], acknowledged: list[str]) -> None:
