@@ -127,7 +127,11 @@ def started(
             yield running
         finally:
             process.terminate()
-            process.wait(20)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def open_notebook(page: Any, url: str) -> None:
