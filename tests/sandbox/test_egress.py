@@ -223,10 +223,10 @@ async def test_expect_continue_is_answered_at_once(start: Start) -> None:
 async def test_a_host_that_is_not_listed_is_refused_before_any_look_up(start: Start) -> None:
     world = World()
     told: list[Refusal] = []
-    egress = await start(("pypi.org",), world, told=told.append)
+    egress = await start(("packages.example",), world, told=told.append)
     answer = await ask(egress, get("http://evil.example/"))
     assert answer.startswith(b"HTTP/1.1 403 ")
-    assert b"evil.example was refused: the environment's network allows pypi.org only." in answer
+    assert b"evil.example was refused: the environment's network allows packages.example only." in answer
     assert b" 403 " in await ask(egress, b"CONNECT evil.example:443 HTTP/1.1\r\nHost: e\r\n\r\n")
     assert [(r.host, r.port) for r in told] == [("evil.example", 80), ("evil.example", 443)]
     assert list(egress.refused) == told
