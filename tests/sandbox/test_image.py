@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 import docker
 import pytest
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import DockerException
 
 from jupyter_agents.errors import UserError
 from jupyter_agents.sandbox.docker import DockerProvider
 from jupyter_agents.sandbox.image import build as build_module
 from jupyter_agents.sandbox.image.__main__ import main
-from jupyter_agents.sandbox.image.build import OWN_BASE, SUITE, build, packages
+from jupyter_agents.sandbox.image.build import build, packages
+from tests.sandbox.host_base import import_host_base
 
 NOWHERE = "127.0.0.1:1/none:1"
 
@@ -29,20 +30,16 @@ def client() -> Iterator[docker.DockerClient]:
 
 
 async def test_the_image_is_built_and_runs_tools(client: docker.DockerClient) -> None:
-    base = f"{OWN_BASE}:{SUITE}"
-    try:
-        client.api.inspect_image(base)
-    except ImageNotFound:
-        base = ""
-    tag = "jupyter-agents/sandbox:test"
+    base, tag = import_host_base(client), "jupyter-agents/sandbox:test"
     lines: list[str] = []
-    build(client, tag, base=base or None, log=lines.append)
+    build(client, tag, base=base, log=lines.append)
     provider = DockerProvider(image=tag)
     probe = await provider.probe()
     await provider.close()
     assert probe.ok, probe
     assert any("Successfully tagged" in line for line in lines)
     client.api.remove_image(tag)
+    client.api.remove_image(base)
 
 
 def test_without_a_base_the_ways_out_are_named(
