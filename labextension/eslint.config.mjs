@@ -3,7 +3,7 @@ import ts from 'typescript-eslint';
 
 export default ts.config(
   {
-    ignores: ['lib/', 'node_modules/', 'coverage/', '.yarn/', '*.cjs', 'tests/*.cjs', '*.mjs']
+    ignores: ['lib/', 'node_modules/', 'coverage/', '.yarn/', '*.cjs', 'tests/*.cjs', '**/*.mjs']
   },
   js.configs.recommended,
   ...ts.configs.recommendedTypeChecked,
