@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Required, Union, cast, get_args, get
 
 import typing_extensions as te
 from anthropic.types import beta
-from anthropic.types.beta import sessions
+from anthropic.types.beta import agents, sessions
 from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from jupyter_agents.errors import InvalidRequest
@@ -28,7 +28,9 @@ AgentCreate = beta.AgentCreateParams
 AgentUpdate = beta.AgentUpdateParams
 AgentList = beta.AgentListParams
 AgentRetrieve = beta.AgentRetrieveParams
+AgentVersionList = agents.VersionListParams
 EnvironmentCreate = beta.EnvironmentCreateParams
+EnvironmentUpdate = beta.EnvironmentUpdateParams
 EnvironmentList = beta.EnvironmentListParams
 SessionCreate = beta.SessionCreateParams
 SessionList = beta.SessionListParams
@@ -46,6 +48,12 @@ StreamEvent = sessions.BetaManagedAgentsStreamSessionEvents
 
 HEADERS = frozenset({"betas", "workspace_id"})
 TAGS = ("type", "name")
+NULLABLE = {
+    beta.BetaManagedAgentsAgentWithOverridesParams: {"model", "tools", "mcp_servers", "skills"},
+    beta.BetaManagedAgentsWebSearchToolConfigParams: {"allowed_domains", "blocked_domains"},
+    beta.BetaManagedAgentsWebFetchToolConfigParams: {"allowed_domains", "blocked_domains"},
+}
+"""Fields that the API takes as null (spec sections 1.3 and 3.1) although the SDK's types do not say so."""
 
 Validator = Callable[[object], dict[str, Any]]
 
@@ -186,6 +194,7 @@ def _strict_type(hint: Any) -> Any:
 
 def _strict_typeddict(hint: Any) -> Any:
     fields = {k: _strict_type(t) for k, t in _hints(hint).items() if k not in HEADERS}
+    fields |= {k: fields[k] | None for k in NULLABLE.get(hint, ())}
     is_open = getattr(hint, "__extra_items__", te.NoExtraItems) is not te.NoExtraItems
     typed_dict: Any = te.TypedDict
     made = typed_dict(hint.__name__, fields, total=False)
