@@ -121,7 +121,7 @@ class RateLimited(ApiError):
     status = 429
     type = "rate_limit_error"
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
