@@ -110,10 +110,20 @@ class TooLarge(ApiError):
 
 
 class RateLimited(ApiError):
-    """Too many requests."""
+    """Too many requests.
+
+    Parameters
+    ----------
+    retry_after:
+        Seconds after which the same request has room again.
+    """
 
     status = 429
     type = "rate_limit_error"
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Internal(ApiError):

@@ -26,6 +26,13 @@ TAGS = ("type", "name")
 
 Validator = Callable[[object], dict[str, Any]]
 
+_nullable: dict[Any, tuple[str, ...]] = {}
+
+
+def allow_null(params: Any, *fields: str) -> None:
+    """Let `fields` of one of the SDK's TypedDicts be null; before its first validator is made."""
+    _nullable[params] = fields
+
 
 @cache
 def strict(params: Any) -> Validator:
@@ -58,7 +65,8 @@ def query(params: Any) -> Callable[[Mapping[str, Sequence[str]]], dict[str, Any]
 
     Takes the decoded arguments by wire name (``created_at[gte]``, ``statuses[]``) and gives them by
     the SDK's names (``created_at_gte``, ``statuses``), typed. Unknown names are passed over, as
-    ``?beta=true`` must be. Raises `InvalidRequest` naming the parameter. Source: spec section 0.1.
+    ``?beta=true`` must be, but not a filter that this list does not have (``statuses[]``). Raises
+    `InvalidRequest` naming the parameter. Source: spec section 0.1.
     """
     hints = _query_hints(params)
     arrays = {k for k, t in hints.items() if _is_array(t)}
@@ -67,6 +75,9 @@ def query(params: Any) -> Callable[[Mapping[str, Sequence[str]]], dict[str, Any]
 
     def read(arguments: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        for name in arguments:
+            if "[" in name and name not in names.values():
+                raise InvalidRequest(f"{name[:100]}: there is no such filter here.")
         for key, name in names.items():
             values = arguments.get(name)
             if not values:
@@ -156,6 +167,7 @@ def _strict_type(hint: Any) -> Any:
 
 def _strict_typeddict(hint: Any) -> Any:
     fields = {k: _strict_type(t) for k, t in _hints(hint).items() if k not in HEADERS}
+    fields |= {k: fields[k] | None for k in _nullable.get(hint, ())}
     is_open = getattr(hint, "__extra_items__", te.NoExtraItems) is not te.NoExtraItems
     typed_dict: Any = te.TypedDict
     made = typed_dict(hint.__name__, fields, total=False)

@@ -14,7 +14,7 @@ from anthropic.types.beta import agents, sessions
 from anthropic.types.beta.sessions import threads
 from pydantic import Field, TypeAdapter
 
-from jupyter_agents.strict import Validator, body_type, parameters, query, strict
+from jupyter_agents.strict import Validator, allow_null, body_type, parameters, query, strict
 
 AgentCreate = beta.AgentCreateParams
 AgentUpdate = beta.AgentUpdateParams
@@ -52,6 +52,13 @@ EnvironmentDeleted = beta.BetaEnvironmentDeleteResponse
 SessionDeleted = beta.BetaManagedAgentsDeletedSession
 ResourceDeleted = sessions.BetaManagedAgentsDeleteSessionResource
 FileDeleted = beta.BetaDeletedFile
+
+DOMAINS = ("allowed_domains", "blocked_domains")
+
+# Fields that may be null (spec sections 1.3 and 3.1) though the SDK's types do not say so.
+allow_null(beta.BetaManagedAgentsAgentWithOverridesParams, "model", "tools", "mcp_servers", "skills")
+allow_null(beta.BetaManagedAgentsWebSearchToolConfigParams, *DOMAINS)
+allow_null(beta.BetaManagedAgentsWebFetchToolConfigParams, *DOMAINS)
 
 __all__ = ["Validator", "body_type", "parameters", "query", "strict"]
 

@@ -35,10 +35,11 @@ def _send(*events: Doc) -> Doc:
     return {"events": list(events)}
 
 
-A, U, E, S, V = (
+A, U, E, F, S, V = (
     wire.AgentCreate,
     wire.AgentUpdate,
     wire.EnvironmentCreate,
+    wire.EnvironmentUpdate,
     wire.SessionCreate,
     wire.EventSend,
 )
@@ -98,6 +99,74 @@ ACCEPTED: list[tuple[str, Any, Doc, tuple[str, ...]]] = [
         ("mcp_servers.0.name", "mcp_servers.0.url", "tools.0.mcp_server_name"),
     ),
     ("agent, skills", A, _agent(skills=[{"type": "anthropic", "skill_id": "xlsx"}]), ("skills.0.skill_id",)),
+    (
+        "agent, web fetch",
+        A,
+        _agent(
+            tools=[
+                TOOLSET
+                | {
+                    "configs": [
+                        {
+                            "name": "web_fetch",
+                            "blocked_domains": ["ads.example.com"],
+                            "max_content_tokens": 9,
+                            "url_sources": {
+                                "user_input": "all",
+                                "server_tool_results": {"type": "none"},
+                                "client_tool_results": {
+                                    "type": "only",
+                                    "tools": [{"type": "tool_reference", "name": "weather"}],
+                                },
+                            },
+                        }
+                    ]
+                },
+                CUSTOM,
+            ]
+        ),
+        ("tools.0.configs.0.url_sources.client_tool_results.tools.0.name",),
+    ),
+    (
+        "agent, coordinator",
+        A,
+        _agent(
+            multiagent={
+                "type": "coordinator",
+                "agents": [
+                    "agent_01",
+                    {"type": "agent", "id": "agent_02", "version": 3},
+                    {"type": "self"},
+                    {"type": "advisor", "model": "claude-opus-5"},
+                ],
+            }
+        ),
+        ("multiagent.type", "multiagent.agents", "multiagent.agents.1.id", "multiagent.agents.3.model"),
+    ),
+    (
+        "agent, team",
+        A,
+        _agent(
+            multiagent={
+                "type": "multiagent_20261001",
+                "subagents": {
+                    "type": "enabled",
+                    "predefined_agents": ["agent_01", {"type": "self"}],
+                    "inline_agents": {"type": "disabled"},
+                },
+                "workflows": {"type": "disabled"},
+                "advisor": {"type": "enabled", "model": "claude-opus-5"},
+            }
+        ),
+        ("multiagent.subagents.type", "multiagent.advisor.model"),
+    ),
+    ("agent update, team", U, {"multiagent": {"type": "multiagent_20261001", "workflows": None}}, ()),
+    (
+        "agent, role",
+        A,
+        _agent(execution_identity={"type": "aws_role", "role_arn": "arn:aws:iam::1:role/r"}),
+        (),
+    ),
     ("agent, identity", A, _agent(execution_identity={"type": "service_account"}), ()),
     ("agent update, nothing", U, {}, ()),
     ("agent update, name", U, {"name": "coder2"}, ()),
@@ -131,6 +200,25 @@ ACCEPTED: list[tuple[str, Any, Doc, tuple[str, ...]]] = [
         E,
         {"name": "e", "description": None, "metadata": {"jupyter-agents/cpus": "2"}},
         (),
+    ),
+    ("environment update, nothing", F, {}, ()),
+    (
+        "environment update, texts",
+        F,
+        {"name": "e", "description": None, "scope": None, "metadata": {"k": None, "gone": ""}},
+        (),
+    ),
+    (
+        "environment update, config",
+        F,
+        {
+            "config": {
+                "type": "cloud",
+                "networking": {"type": "limited", "allowed_hosts": None, "allow_mcp_servers": True},
+                "packages": {"type": "packages", "pip": ["pandas"], "apt": None},
+            }
+        },
+        ("config.type", "config.networking.type"),
     ),
     ("session, least", S, _session(), ("agent", "environment_id")),
     ("session, pinned", S, _session(agent={"type": "agent", "id": "agent_01", "version": 2}), ("agent.id",)),

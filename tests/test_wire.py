@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -133,6 +134,30 @@ def test_a_query_of_another_type_is_refused_by_name(name: str, value: str) -> No
     with pytest.raises(InvalidRequest) as caught:
         wire.query(wire.SessionList)({name: [value]})
     assert caught.value.message.startswith(f"{name}:")
+
+
+def test_a_filter_that_a_list_does_not_have_is_refused_by_name() -> None:
+    for params, name in (
+        (wire.AgentList, "created_at[gt]"),
+        (wire.EnvironmentList, "created_at[gte]"),
+        (wire.AgentVersionList, "statuses[]"),
+    ):
+        with pytest.raises(InvalidRequest, match=re.escape(f"{name}: ")):
+            wire.query(params)({name: ["2026-01-01T00:00:00Z"]})
+
+
+def test_null_passes_where_the_api_takes_it() -> None:
+    clear = {"model": None, "tools": None, "mcp_servers": None, "skills": None, "system": None}
+    agent = {"type": "agent_with_overrides", "id": "agent_01", **clear}
+    body = {"agent": agent, "environment_id": "env_01"}
+    assert wire.strict(wire.SessionCreate)(body) == body
+    for name in ("web_search", "web_fetch"):
+        entry = {"name": name, "allowed_domains": None, "blocked_domains": None}
+        tools = [{"type": "agent_toolset_20260401", "configs": [entry]}]
+        assert wire.strict(wire.AgentCreate)({"name": "a", "model": "m", "tools": tools})["tools"] == tools
+    with pytest.raises(InvalidRequest, match="allowed_domains"):
+        tools[0]["configs"] = [{"name": "web_search", "allowed_domains": [None]}]
+        wire.strict(wire.AgentCreate)({"name": "a", "model": "m", "tools": tools})
 
 
 NOT_MADE = {

@@ -1,4 +1,4 @@
-"""Environments: what a create request makes of the stored object. Source: spec section 2."""
+"""Environments: what create and update requests make of the stored object. Source: spec section 2."""
 
 from __future__ import annotations
 
@@ -6,62 +6,121 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_agents.domain import limits
+from jupyter_agents.domain.toolsets import server_host
 from jupyter_agents.errors import InvalidRequest, NotSupported
 
 MANAGERS = ("apt", "cargo", "gem", "go", "npm", "pip")
+SWITCHES = ("allow_mcp_servers", "allow_package_managers")
 
 Doc = dict[str, Any]
 
 
 def create_environment(body: Mapping[str, Any], environment_id: str, now: str) -> Doc:
     """A new environment, every default resolved."""
-    description = body.get("description")
     return {
         "id": environment_id,
         "type": "environment",
         "name": limits.text("name", body["name"], limits.MAX_NAME, shortest=1),
-        "description": None
-        if description is None
-        else limits.text("description", description, limits.MAX_DESCRIPTION),
-        "config": _config(body.get("config") or {"type": "cloud"}),
+        "description": _description(body.get("description")),
+        "config": _config(body.get("config") or {"type": "cloud"}, {}),
         "metadata": limits.metadata(body.get("metadata", {})),
-        "scope": body.get("scope") or "organization",
+        "scope": _scope(body.get("scope")),
         "created_at": now,
         "updated_at": now,
         "archived_at": None,
     }
 
 
-def _config(config: Mapping[str, Any]) -> Doc:
-    if config["type"] == "self_hosted":
+def update_environment(stored: Mapping[str, Any], body: Mapping[str, Any], now: str) -> Doc:
+    """`stored` with a change, or `stored` itself where nothing changes (spec section 2.3).
+
+    What is absent stays, and so does a name, config or part of a config that is null. A description
+    that is null is cleared. A metadata value that is null or empty deletes its key.
+    """
+    if stored["archived_at"] is not None:
+        raise InvalidRequest(
+            f"environment `{stored['id']}` is archived and cannot be updated.", code="environment_archived"
+        )
+    new = dict(stored)
+    if body.get("name") is not None:
+        new["name"] = limits.text("name", body["name"], limits.MAX_NAME, shortest=1)
+    if "description" in body:
+        new["description"] = _description(body["description"])
+    if body.get("config") is not None:
+        new["config"] = _config(body["config"], stored["config"])
+    new["metadata"] = limits.patch_metadata(stored["metadata"], body.get("metadata"), empty_deletes=True)
+    _scope(body.get("scope"))
+    return dict(stored) if new == stored else new | {"updated_at": now}
+
+
+def check_startable(environment: Mapping[str, Any]) -> None:
+    """Raises `InvalidRequest` for an archived environment, `NotSupported` for what cannot run yet."""
+    if environment["archived_at"] is not None:
+        raise InvalidRequest(f"environment `{environment['id']}` is archived and starts no new sessions.")
+    config = environment["config"]
+    for manager in MANAGERS:
+        if config["packages"][manager]:
+            raise NotSupported(f"config.packages.{manager}")
+    if config["networking"].get("allow_package_managers"):
+        raise NotSupported("config.networking.allow_package_managers")
+
+
+def allowed_hosts(environment: Mapping[str, Any], agent: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The hosts that the sandbox of an agent's session may reach; None is every public host."""
+    networking = environment["config"]["networking"]
+    if networking["type"] == "unrestricted":
+        return None
+    servers = agent["mcp_servers"] if networking["allow_mcp_servers"] else ()
+    return tuple(dict.fromkeys((*networking["allowed_hosts"], *map(server_host, servers))))
+
+
+def _description(given: str | None) -> str | None:
+    return None if given is None else limits.text("description", given, limits.MAX_DESCRIPTION)
+
+
+def _scope(given: str | None) -> str:
+    if given == "account":
+        raise InvalidRequest("scope: only 'organization' is possible here.")
+    return "organization"
+
+
+def _config(given: Mapping[str, Any], stored: Mapping[str, Any]) -> Doc:
+    """`given` with what it leaves out from `stored`, which is empty for a new environment."""
+    if stored and given["type"] != stored["type"]:
+        raise InvalidRequest(
+            f"config.type: it is {stored['type']!r} for good; create another environment.",
+            code="invalid_config_type_change",
+        )
+    if given["type"] == "self_hosted":
         raise NotSupported("config.type self_hosted")
-    networking = _networking(config.get("networking") or {"type": "unrestricted"})
-    packages = {m: list((config.get("packages") or {}).get(m) or []) for m in MANAGERS}
-    wanted = [m for m in MANAGERS if packages[m]]
+    networking = _networking(given.get("networking"), stored.get("networking"))
+    packages = _packages(given.get("packages") or {}, stored.get("packages") or {})
+    wanted = any(packages[manager] for manager in MANAGERS)
     if wanted and networking["type"] == "limited" and not networking["allow_package_managers"]:
         raise InvalidRequest(
             "config.packages: packages need networking.allow_package_managers where networking is limited."
         )
-    if wanted:
-        raise NotSupported(f"config.packages.{wanted[0]}")
-    return {"type": "cloud", "networking": networking, "packages": {"type": "packages", **packages}}
+    return {"type": "cloud", "networking": networking, "packages": packages}
 
 
-def _networking(given: Mapping[str, Any]) -> Doc:
+def _networking(given: Mapping[str, Any] | None, stored: Mapping[str, Any] | None) -> Doc:
+    stored = stored or {"type": "unrestricted"}
+    given = given or stored
     if given["type"] == "unrestricted":
         return {"type": "unrestricted"}
-    for feature in ("allow_package_managers", "allow_mcp_servers"):
-        if given.get(feature):
-            raise NotSupported(f"config.networking.{feature}")
+    base = stored if stored["type"] == "limited" else {}
+    whole = {**base, **{key: value for key, value in given.items() if value is not None}}
     return {
         "type": "limited",
-        "allowed_hosts": limits.hosts("config.networking.allowed_hosts", given.get("allowed_hosts")),
-        "allow_mcp_servers": False,
-        "allow_package_managers": False,
+        "allowed_hosts": limits.hosts("config.networking.allowed_hosts", whole.get("allowed_hosts")),
+        **{switch: whole.get(switch, False) for switch in SWITCHES},
     }
 
 
-def allowed_hosts(environment: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The hosts that a sandbox may reach; None is every public host."""
-    networking = environment["config"]["networking"]
-    return None if networking["type"] == "unrestricted" else tuple(networking["allowed_hosts"])
+def _packages(given: Mapping[str, Any], stored: Mapping[str, Any]) -> Doc:
+    whole = {**stored, **{key: value for key, value in given.items() if value is not None}}
+    lists = {
+        manager: limits.packages(f"config.packages.{manager}", whole.get(manager) or [])
+        for manager in MANAGERS
+    }
+    return {"type": "packages", **lists}

@@ -16,29 +16,39 @@ METADATA_PAIRS = 16
 METADATA_KEY = 64
 METADATA_VALUE = 512
 MAX_TOOLS = 128
+MAX_TOOLS_IN_ALL = 256
+MAX_TOOL_NAME = 128
 MAX_MCP_SERVERS = 20
+MAX_SERVER_NAME = 255
+MAX_URL = 2048
+MAX_ARN = 2048
+MAX_SKILLS = 20
+MAX_PACKAGES = 500
+MAX_HOSTS = 1000
 
 BUILT_IN_TOOLS = ("bash", "read", "write", "edit", "glob", "grep", "web_fetch", "web_search")
 CUSTOM_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def text(field: str, value: str, longest: int, *, shortest: int = 0) -> str:
+def text(field: str, value: str, longest: int, *, shortest: int = 0, code: str | None = None) -> str:
     """`value` if its length in characters is allowed, else `InvalidRequest` naming `field`."""
     if len(value) < shortest:
-        raise InvalidRequest(f"{field}: must not be empty.")
+        raise InvalidRequest(f"{field}: must not be empty.", code=code)
     if len(value) > longest:
-        raise InvalidRequest(f"{field}: {len(value)} characters, at most {longest} are allowed.")
+        raise InvalidRequest(f"{field}: {len(value)} characters, at most {longest} are allowed.", code=code)
     return value
 
 
 def metadata(pairs: Mapping[str, str]) -> dict[str, str]:
     """Metadata within the limits of spec section 0.6."""
+    code = "invalid_metadata"
     if len(pairs) > METADATA_PAIRS:
-        raise InvalidRequest(f"metadata: {len(pairs)} pairs, at most {METADATA_PAIRS} are allowed.")
+        problem = f"metadata: {len(pairs)} pairs, at most {METADATA_PAIRS} are allowed."
+        raise InvalidRequest(problem, code=code)
     for key, value in pairs.items():
-        text("metadata key", key, METADATA_KEY, shortest=1)
-        text(f"metadata.{key}", value, METADATA_VALUE)
+        text("metadata key", key, METADATA_KEY, shortest=1, code=code)
+        text(f"metadata.{key}", value, METADATA_VALUE, code=code)
     return dict(pairs)
 
 
@@ -57,6 +67,8 @@ def patch_metadata(
 
 def hosts(field: str, names: list[str] | None) -> list[str]:
     """Bare hosts or ``*.example.com``: no scheme, port or path (spec section 2.2)."""
+    if len(names or ()) > MAX_HOSTS:
+        raise InvalidRequest(f"{field}: at most {MAX_HOSTS} hosts are allowed.")
     for position, name in enumerate(names or []):
         if len(name) > 253 or not HOST.fullmatch(name.lower()):
             raise InvalidRequest(
@@ -64,6 +76,17 @@ def hosts(field: str, names: list[str] | None) -> list[str]:
                 "give a bare host such as example.com or *.example.com, without scheme, port or path."
             )
     return list(names or [])
+
+
+def packages(field: str, names: list[str]) -> list[str]:
+    """Package names with their versions: one line of text each, and no option of an installer."""
+    if len(names) > MAX_PACKAGES:
+        raise InvalidRequest(f"{field}: {len(names)} packages, at most {MAX_PACKAGES} are allowed.")
+    for position, name in enumerate(names):
+        text(f"{field}.{position}", name, MAX_NAME, shortest=1)
+        if not name.isprintable() or name.startswith("-") or name != name.strip():
+            raise InvalidRequest(f"{field}.{position}: {name[:100]!r} is not the name of a package.")
+    return list(names)
 
 
 def input_schema(field: str, schema: Mapping[str, Any]) -> None:

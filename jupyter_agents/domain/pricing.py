@@ -21,7 +21,11 @@ GEO_SURCHARGE = Decimal("1.1")
 
 @dataclass(frozen=True)
 class Model:
-    """One model's facts. max_tokens and context are tokens; features are request fields it takes."""
+    """One model's facts.
+
+    max_tokens and context are tokens; features are request fields it takes; effort is the level where
+    none is given and efforts are all it has; geo tells whether it takes ``inference_geo``.
+    """
 
     id: str
     known: bool
@@ -29,7 +33,9 @@ class Model:
     context: int | None = None
     features: frozenset[str] = frozenset()
     effort: str | None = None
+    efforts: tuple[str, ...] = ()
     fast: bool = False
+    geo: bool = True
 
 
 @cache
@@ -61,7 +67,9 @@ def model(model_id: str) -> Model:
         context=entry["context"],
         features=frozenset(_table()["features"][entry["features"]]),
         effort=entry["effort"],
+        efforts=tuple(_table()["efforts"][entry["efforts"]]),
         fast=entry.get("fast", False),
+        geo=entry.get("geo", True),
     )
 
 

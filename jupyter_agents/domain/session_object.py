@@ -28,6 +28,11 @@ def check_runnable(agent: Mapping[str, Any], body: Mapping[str, Any]) -> None:
 
     A budget needs a model with a price (spec section 18.2).
     """
+    for field in ("skills", "multiagent"):
+        if agent[field]:
+            raise NotSupported(f"agent.{field}")
+    if agent["execution_identity"]["type"] != "service_account":
+        raise NotSupported(f"agent.execution_identity {agent['execution_identity']['type']}")
     if body.get("budget") is not None and not pricing.model(agent["model"]["id"]).known:
         raise InvalidRequest(
             f"budget: there is no price for the model {agent['model']['id'][:100]!r}.",
@@ -106,12 +111,12 @@ def create_session(
         "updated_at": now,
         "archived_at": None,
         "thread_id": thread_id,
-        "notes": _notes(environment, resources),
+        "notes": _notes(environment, agent, resources),
     }
 
 
-def _notes(environment: Mapping[str, Any], resources: list[Doc]) -> list[str]:
-    hosts = allowed_hosts(environment)
+def _notes(environment: Mapping[str, Any], agent: Mapping[str, Any], resources: list[Doc]) -> list[str]:
+    hosts = allowed_hosts(environment, agent)
     if hosts is None:
         network = "The sandbox reaches public hosts by HTTP and HTTPS only."
     elif hosts:

@@ -215,7 +215,7 @@ class Context:
     def _spec(self, session: Doc) -> SandboxSpec:
         asked = self._settings(session)
         environment = self.catalog.get("environment", session["environment_id"])
-        hosts = allowed_hosts(environment)
+        hosts = allowed_hosts(environment, session["agent"])
         return SandboxSpec(
             session_id=session["id"],
             workspace=self.workspace(session),

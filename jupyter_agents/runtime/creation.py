@@ -5,10 +5,12 @@ Source: spec sections 3.1 and 7.2.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_agents.domain import agents, session_object
+from jupyter_agents.domain.environments import check_startable
 from jupyter_agents.domain.inbox import check_content
 from jupyter_agents.errors import InvalidRequest, NotFound
 from jupyter_agents.ids import Clock, NewId, rfc3339
@@ -51,10 +53,9 @@ class Creator:
     async def make(self, body: Mapping[str, Any], session_id: str) -> Doc:
         """The document of a new, idle session. Raises `InvalidRequest`, `NotFound`."""
         session_object.check_body(body)
-        agent = self._agent(body)
+        agent = await self._agent(body)
         environment = self._catalog.get("environment", body["environment_id"])
-        if environment["archived_at"] is not None:
-            raise InvalidRequest(f"environment `{environment['id']}` is archived.")
+        check_startable(environment)
         initial = body.get("initial_events") or []
         for position, event in enumerate(initial):
             check_content(f"initial_events.{position}.content", event["content"])
@@ -71,16 +72,18 @@ class Creator:
         self._check(doc, environment)
         return doc
 
-    def _agent(self, body: Mapping[str, Any]) -> Doc:
+    async def _agent(self, body: Mapping[str, Any]) -> Doc:
         given = body["agent"]
         reference: Doc = {"id": given} if isinstance(given, str) else given
         agent = self._catalog.get("agent", reference["id"])
         if agent["archived_at"] is not None:
             raise InvalidRequest(f"agent `{agent['id']}` is archived and starts no new sessions.")
+        if reference.get("version", 1) < 1:
+            raise InvalidRequest("agent.version: expected 1 or more.")
         if reference.get("version") is not None:
             agent = self._catalog.version(agent["id"], reference["version"])
         if reference.get("type") == "agent_with_overrides":
-            agent = agents.override(agent, reference)
+            agent = await asyncio.to_thread(agents.override, agent, reference)
         session_object.check_runnable(agent, body)
         return agent
 

@@ -135,6 +135,7 @@ class SessionManager:
             stamp.seal(drafts)
 
             def project(connection: sqlite3.Connection) -> None:
+                documents.require(connection, "environment", doc["environment_id"])
                 documents.put(connection, "session", doc, status="idle")
                 documents.mark_unsettled(connection, session_id, bool(initial))
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from typing import Any
+
 from jupyter_server.auth.decorator import authorized
 from tornado.web import authenticated
 
 from jupyter_agents import wire
+from jupyter_agents.domain import roster
 from jupyter_agents.domain.agents import create_agent, update_agent
-from jupyter_agents.errors import InvalidRequest
+from jupyter_agents.errors import InvalidRequest, NotFound
 from jupyter_agents.ids import rfc3339
-from jupyter_agents.server.handlers import Handler, age_bounds, age_cursor, check_limit
-from jupyter_agents.store.catalog import ACTIVE, Page
+from jupyter_agents.server.handlers import NO_CURSOR, Handler, age_bounds, age_cursor, check_limit
+from jupyter_agents.store.catalog import ACTIVE, Catalog, Page
 from jupyter_agents.store.pages import Cursor, parse_cursor
 
 CREATE = wire.strict(wire.AgentCreate)
 UPDATE = wire.strict(wire.AgentUpdate)
 LIST = wire.query(wire.AgentList)
+LIST_VERSIONS = wire.query(wire.AgentVersionList)
 RETRIEVE = wire.query(wire.AgentRetrieve)
 
 
@@ -27,8 +33,9 @@ class Agents(Handler):
     async def post(self) -> None:
         """Create an agent."""
         context = self.context
-        now = rfc3339(context.clock())
-        agent = create_agent(self.body(CREATE), context.new_id("agent"), now)
+        body, now = self.body(CREATE), rfc3339(context.clock())
+        found = members(context.catalog, body.get("multiagent"), None)
+        agent = await asyncio.to_thread(create_agent, body, context.new_id("agent"), now, found)
         await context.catalog.save_agent(agent, over=None)
         self.reply(agent)
 
@@ -37,7 +44,7 @@ class Agents(Handler):
     async def get(self) -> None:
         """List agents, newest first."""
         given = self.arguments(LIST)
-        cursor = age_cursor(given.get("page"), "desc")
+        cursor = age_cursor(given.get("page"), "desc", "agent")
         where = age_bounds(given, cursor)
         if not given.get("include_archived"):
             where &= ACTIVE
@@ -65,11 +72,12 @@ class Agent(Handler):
     async def post(self, agent_id: str) -> None:
         """Update an agent: a new version where something changes."""
         body = self.body(UPDATE)
-        stored = self.context.catalog.get("agent", agent_id)
-        agent = update_agent(stored, body, rfc3339(self.context.clock()))
-        if agent != stored:
-            await self.context.catalog.save_agent(agent, over=stored["version"])
-        self.reply(agent)
+        catalog, now = self.context.catalog, rfc3339(self.context.clock())
+        stored = catalog.get("agent", agent_id)
+        found = members(catalog, body.get("multiagent"), stored["multiagent"])
+        self.reply(
+            await catalog.change("agent", agent_id, lambda agent: update_agent(agent, body, now, found))
+        )
 
 
 class ArchiveAgent(Handler):
@@ -79,11 +87,12 @@ class ArchiveAgent(Handler):
     @authorized
     async def post(self, agent_id: str) -> None:
         """Archive an agent; again is a no-op."""
-        agent = self.context.catalog.get("agent", agent_id)
-        if agent["archived_at"] is None:
-            agent["archived_at"] = rfc3339(self.context.clock())
-            await self.context.catalog.put("agent", agent)
-        self.reply(agent)
+        now = rfc3339(self.context.clock())
+        self.reply(
+            await self.context.catalog.change(
+                "agent", agent_id, lambda agent: agent | {"archived_at": agent["archived_at"] or now}
+            )
+        )
 
 
 class AgentVersions(Handler):
@@ -93,15 +102,28 @@ class AgentVersions(Handler):
     @authorized
     async def get(self, agent_id: str) -> None:
         """List versions, newest first."""
-        given = self.arguments(LIST)
+        given = self.arguments(LIST_VERSIONS)
         newest = self.context.catalog.get("agent", agent_id)
-        cursor = parse_cursor(given.get("page"), "desc", int)
+        cursor = parse_cursor(given.get("page"), "desc", int, str)
+        if cursor is not None and cursor.key[1] != agent_id:
+            raise InvalidRequest(NO_CURSOR)
         limit = check_limit(given.get("limit"), 20, 100)
         before = None if cursor is None else cursor.key[0]
         found = self.context.catalog.versions(agent_id, before, limit + 1)
-        more = Cursor("desc", (found[limit - 1]["version"],)) if len(found) > limit else None
+        more = Cursor("desc", (found[limit - 1]["version"], agent_id)) if len(found) > limit else None
         archived = {"archived_at": newest["archived_at"]}
         self.reply_page(Page(found[:limit], more), lambda agent: agent | archived)
+
+
+def members(catalog: Catalog, given: Any, stored: Any) -> roster.Found:
+    """The agents that a roster names after an update, as far as they exist."""
+    whole = stored if given is None else roster.merge(given, stored)
+    found = {}
+    for id, version in roster.references(whole):
+        with contextlib.suppress(NotFound):
+            agent = catalog.get("agent", id) if version is None else catalog.version(id, version)
+            found[id, version] = agent
+    return found
 
 
 ROUTES = [

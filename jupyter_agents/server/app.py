@@ -14,12 +14,13 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Enum, Float, Int, List, Unicode
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.context import Config, Context
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
 from jupyter_agents.server import agents, environments, events, files, local, openapi, sessions
+from jupyter_agents.server.rates import KINDS, Rates
 from jupyter_agents.server.unbuilt import NothingHere
 
 ROOT = "jupyter-agents"
@@ -62,6 +63,12 @@ class JupyterAgents(ExtensionApp):
     max_disk = Unicode("1TiB", help="The largest workspace an environment may ask for.").tag(config=True)
     max_idle_timeout = Float(86400.0, help="The longest idle timeout, seconds.").tag(config=True)
     max_files = Int(100, help="Files that may be mounted in one session.").tag(config=True)
+    rate_limits = Dict(
+        value_trait=Float(min=1),
+        key_trait=Enum(KINDS),
+        help="Requests a minute that one user may make, by kind: create (a POST to a collection) and "
+        "read (the API's other requests). Default: no limit.",
+    ).tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
     ).tag(config=True)
@@ -71,6 +78,7 @@ class JupyterAgents(ExtensionApp):
         """Build the runtime."""
         self.context = Context(self._runtime_config(), self._providers)
         self.settings["jupyter_agents_context"] = self.context
+        self.settings["jupyter_agents_rates"] = Rates(self.rate_limits)
         self.settings["jupyter_agents_embedded"] = self.embedded
 
     def initialize_handlers(self) -> None:

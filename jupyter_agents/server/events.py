@@ -14,7 +14,7 @@ from tornado.web import authenticated
 from jupyter_agents import wire
 from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.runtime.streams import Closed, Subscription
-from jupyter_agents.server.handlers import Handler, bounds, check_limit
+from jupyter_agents.server.handlers import NO_CURSOR, Handler, bounds, check_limit
 from jupyter_agents.store.journal import Filter
 from jupyter_agents.store.pages import Cursor, parse_cursor
 
@@ -49,8 +49,10 @@ class Events(Handler):
         given = self.arguments(LIST)
         order = given.get("order", "asc")
         limit = check_limit(given.get("limit"), MOST_EVENTS, MOST_EVENTS)
-        cursor = parse_cursor(given.get("page"), order, int, str)
-        seq, place = (None, None) if cursor is None else cursor.key
+        cursor = parse_cursor(given.get("page"), order, int, str, str)
+        seq, place, of = (None, None, session_id) if cursor is None else cursor.key
+        if of != session_id:
+            raise InvalidRequest(NO_CURSOR)
         filter = Filter(tuple(given.get("types") or ()), tuple(bounds(given, place)))
         queued = self._queued(session_id, filter)
         rows = await asyncio.to_thread(context.journal.page, session_id, filter, order, seq, limit + 1)
@@ -62,7 +64,7 @@ class Events(Handler):
             data = waiting[::-1] + data
         elif order == "asc" and not more:
             data += waiting
-        following = Cursor(order, (rows[-1].seq, rows[-1].processed_at)) if more else None
+        following = Cursor(order, (rows[-1].seq, rows[-1].processed_at, session_id)) if more else None
         next_page = "null" if following is None else json.dumps(str(following))
         self.set_header("Content-Type", "application/json")
         self.finish(f'{{"data":[{",".join(data)}],"next_page":{next_page}}}')

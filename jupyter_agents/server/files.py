@@ -62,7 +62,7 @@ class Files(Handler):
             if not given["scope_id"].startswith("sesn_"):
                 raise InvalidRequest("scope_id: expected a session id, sesn_...")
             where = Where(("parent = ?",), (given["scope_id"],))
-        cursor = age_cursor(given.get("page"), "desc")
+        cursor = age_cursor(given.get("page"), "desc", "file")
         limit = check_limit(given.get("limit"), 20, 1000)
         self._reply_files(self.context.catalog.page("file", where, "desc", cursor, limit))
 

@@ -17,9 +17,10 @@ from typing import Any, Literal, NoReturn
 from jupyter_server.base.handlers import APIHandler
 
 from jupyter_agents import wire
-from jupyter_agents.errors import ApiError, Internal, InvalidRequest, TooLarge
+from jupyter_agents.errors import ApiError, Internal, InvalidRequest, RateLimited, TooLarge
 from jupyter_agents.ids import parse_time, rfc3339
 from jupyter_agents.runtime.context import Context
+from jupyter_agents.server.rates import Rates, kind_of
 from jupyter_agents.store.catalog import Page, Where
 from jupyter_agents.store.pages import Cursor, parse_cursor
 
@@ -28,6 +29,11 @@ Doc = dict[str, Any]
 MAX_BODY = 32 * 1024 * 1024
 AUTH_RESOURCE = "jupyter-agents"
 NO_RETRY = {409}
+XSRF = (
+    "With a cookie a request needs its XSRF token: send the _xsrf cookie's value in X-XSRFToken, "
+    "or use Authorization: Bearer <token>."
+)
+NO_CURSOR = "page: this is not a cursor of this list."
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 Operator = Literal[">", ">=", "<", "<="]
@@ -61,15 +67,15 @@ class Handler(APIHandler):
         return context
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Give the answer its id, and read ``x-api-key`` as a token."""
-        self.request_id = self.context.new_id("req")
-        self.set_header("request-id", self.request_id)
+        """Give the answer its id, read ``x-api-key`` as a token, and count the request."""
+        self.set_header("request-id", self._request_id())
         key = self.request.headers.get("x-api-key")
         if key and "Authorization" not in self.request.headers:
             self.request.headers["Authorization"] = f"token {key}"
         found = super().prepare()
         if found is not None:
             await found
+        self._count()
 
     def set_default_headers(self) -> None:
         """Jupyter's, and no caching."""
@@ -128,7 +134,10 @@ class Handler(APIHandler):
         self.set_header("request-id", self._request_id())
         if status in NO_RETRY:
             self.set_header("x-should-retry", "false")
-        body = error.body(self._request_id()) if error is not None else self._plain(status)
+        if isinstance(error, RateLimited):
+            self.set_header("retry-after", str(error.retry_after))
+        reason = str(getattr(info[1], "log_message", "")) if info else ""
+        body = error.body(self._request_id()) if error is not None else self._plain(status, reason)
         self.finish(json.dumps(body))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
@@ -136,9 +145,18 @@ class Handler(APIHandler):
         if not isinstance(value, ApiError):
             super().log_exception(typ, value, tb)
 
-    def _plain(self, status: int) -> Doc:
+    def _count(self) -> None:
+        """Raises `RateLimited` where the user has made too many requests."""
+        kind = kind_of(self.request.method or "", self.request.path)
+        if self.current_user is None or kind is None:
+            return
+        rates: Rates = self.settings["jupyter_agents_rates"]
+        shared = type(self.identity_provider).__module__.startswith("jupyter_server.")
+        rates.check("" if shared else self.current_user.username, kind)
+
+    def _plain(self, status: int, reason: str) -> Doc:
         known = {
-            403: "This token may not do that.",
+            403: XSRF if "_xsrf" in reason or "XSRF" in reason else "This token may not do that.",
             404: f"There is nothing at {self.request.path[:200]}.",
             405: f"{self.request.method} is not possible here.",
             413: "The body is too large.",
@@ -152,7 +170,10 @@ class Handler(APIHandler):
         return {"type": "error", "error": error, "request_id": self._request_id()}
 
     def _request_id(self) -> str:
-        return getattr(self, "request_id", "req_none")
+        """The id of this answer; one that fails before `prepare` has one too."""
+        if not hasattr(self, "request_id"):
+            self.request_id = self.context.new_id("req")
+        return self.request_id
 
 
 def api_error(status: int, error: BaseException | None) -> ApiError | None:
@@ -180,9 +201,15 @@ def check_limit(limit: int | None, default: int, most: int) -> int:
     return limit
 
 
-def age_cursor(page: str | None, order: str) -> Cursor | None:
-    """The cursor of a list by age; its key is ``(created_at, id)``."""
-    return parse_cursor(page, order, str, str)
+def age_cursor(page: str | None, order: str, prefix: str) -> Cursor | None:
+    """The cursor of a list by age; its key is ``(created_at, id)``, its ids begin with `prefix`.
+
+    Raises `InvalidRequest` for one that is none, of another order or of another list.
+    """
+    cursor = parse_cursor(page, order, str, str)
+    if cursor is not None and not cursor.key[1].startswith(f"{prefix}_"):
+        raise InvalidRequest(NO_CURSOR)
+    return cursor
 
 
 def age_bounds(given: Doc, cursor: Cursor | None) -> Where:

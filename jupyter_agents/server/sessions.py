@@ -33,7 +33,7 @@ class Sessions(Handler):
         """List sessions by age, newest first unless ``order=asc``."""
         given = self.arguments(LIST)
         order = given.get("order", "desc")
-        cursor = age_cursor(given.get("page"), order)
+        cursor = age_cursor(given.get("page"), order, "sesn")
         where = age_bounds(given, cursor) & _filters(given)
         limit = check_limit(given.get("limit"), 20, 100)
         page = self.context.catalog.page("session", where, order, cursor, limit)

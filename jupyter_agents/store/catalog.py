@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,6 +59,14 @@ def delete(connection: sqlite3.Connection, kind: Kind, id: str) -> None:
     connection.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, id))
 
 
+def require(connection: sqlite3.Connection, kind: Kind, id: str) -> Doc:
+    """The document, inside a transaction; raises `NotFound` in the wire's words."""
+    row = connection.execute("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, id)).fetchone()
+    if row is None:
+        raise _absent(kind, id)
+    return _load(row[0])
+
+
 def change_session(connection: sqlite3.Connection, id: str, changes: Doc) -> None:
     """Set fields of a session's row, if it is there, inside a transaction."""
     row = connection.execute("SELECT body FROM documents WHERE kind = 'session' AND id = ?", (id,)).fetchone()
@@ -85,7 +93,7 @@ class Catalog:
         """The document; raises `NotFound` in the wire's words."""
         doc = self.find(kind, id)
         if doc is None:
-            raise NotFound(f"{kind.capitalize()} `{id[:100]}` not found.", code=_code(kind))
+            raise _absent(kind, id)
         return doc
 
     def find(self, kind: Kind, id: str) -> Doc | None:
@@ -200,13 +208,49 @@ class Catalog:
         """Store a new environment; raises `Conflict` where its name is taken (spec section 2.3)."""
 
         def work(connection: sqlite3.Connection) -> None:
-            taken = connection.execute(
-                "SELECT id FROM documents WHERE kind = 'environment' AND name = ? AND archived = 0",
-                (environment["name"],),
-            ).fetchone()
-            if taken is not None:
-                raise Conflict(f"name: environment `{taken[0]}` is already named {environment['name']!r}.")
+            _check_name(connection, environment)
             put(connection, "environment", environment, name=environment["name"])
+
+        await self._database.write(work)
+
+    async def change(self, kind: Literal["agent", "environment"], id: str, make: Callable[[Doc], Doc]) -> Doc:
+        """Replace a document by what `make` makes of it, in one transaction, so that no change is lost.
+
+        `make` runs on the writer's thread. Raises `NotFound`, `Conflict` for a name that is taken, and
+        what `make` raises; then nothing is changed.
+        """
+
+        def work(connection: sqlite3.Connection) -> Doc:
+            stored = require(connection, kind, id)
+            doc = make(stored)
+            if doc == stored:
+                return doc
+            if kind == "environment" and doc["archived_at"] is None:
+                _check_name(connection, doc)
+            put(connection, kind, doc, name=doc["name"])
+            if kind == "agent":
+                connection.execute(
+                    "INSERT OR REPLACE INTO versions VALUES (?,?,?)", (id, doc["version"], dump(doc))
+                )
+            return doc
+
+        return await self._database.write(work)
+
+    async def delete_environment(self, id: str) -> None:
+        """Remove an environment; raises `NotFound`, or `Conflict` where a session refers to it."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            require(connection, "environment", id)
+            (number,) = connection.execute(
+                "SELECT COUNT(*) FROM documents WHERE kind = 'session' "
+                "AND json_extract(body, '$.environment_id') = ?",
+                (id,),
+            ).fetchone()
+            if number:
+                raise Conflict(
+                    f"environment `{id}` is in use (sessions: {number}); delete them or archive it."
+                )
+            delete(connection, "environment", id)
 
         await self._database.write(work)
 
@@ -233,5 +277,16 @@ def _cursor(order: str, doc: Doc, *, back: bool) -> Cursor:
     return Cursor(order, (doc["created_at"], doc["id"]), back)
 
 
-def _code(kind: str) -> str | None:
-    return "environment_not_found" if kind == "environment" else None
+def _absent(kind: str, id: str) -> NotFound:
+    code = "environment_not_found" if kind == "environment" else None
+    return NotFound(f"{kind.capitalize()} `{id[:100]}` not found.", code=code)
+
+
+def _check_name(connection: sqlite3.Connection, environment: Doc) -> None:
+    """Raises `Conflict` where another environment that is not archived has this name."""
+    taken = connection.execute(
+        "SELECT id FROM documents WHERE kind = 'environment' AND name = ? AND archived = 0 AND id != ?",
+        (environment["name"], environment["id"]),
+    ).fetchone()
+    if taken is not None:
+        raise Conflict(f"name: environment `{taken[0]}` is already named {environment['name']!r}.")

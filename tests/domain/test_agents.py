@@ -6,13 +6,14 @@ import pytest
 
 from jupyter_agents import wire
 from jupyter_agents.domain.agents import create_agent, override, snapshot, tool_config, update_agent
-from jupyter_agents.errors import Conflict, InvalidRequest, NotSupported
+from jupyter_agents.errors import Conflict, InvalidRequest
 from tests.domain.talk import CUSTOM, NOW, TOOLSET
 
 Doc = dict[str, Any]
 
 LATER = "2026-11-21T13:00:00.000000Z"
 SERVER = {"type": "url", "name": "docs", "url": "https://mcp.example.com"}
+SKILL = {"type": "anthropic", "skill_id": "xlsx", "version": "latest"}
 ALLOW, ASK = {"type": "always_allow"}, {"type": "always_ask"}
 
 
@@ -67,70 +68,120 @@ def test_the_resolved_configuration_of_a_tool() -> None:
     assert tool_config(made(), "read") is None
 
 
-@pytest.mark.parametrize(
-    ("model", "resolved"),
-    [
-        ("claude-haiku-5-5", {"effort": {"type": "medium"}}),
-        ({"id": "claude-opus-5", "effort": "low"}, {"effort": {"type": "low"}}),
-        ({"id": "claude-opus-5", "speed": "fast"}, {"speed": "fast"}),
-        (
-            {"id": "claude-opus-5", "speed": None, "inference_geo": "us"},
-            {"speed": "standard", "inference_geo": "us"},
-        ),
-        ("local-model", {"effort": None}),
-    ],
-)
-def test_models_are_objects(model: Any, resolved: Doc) -> None:
-    found = made(model=model)["model"]
-    assert found.items() >= resolved.items() and found.keys() == {"id", "effort", "speed", "inference_geo"}
+LIMITS: list[tuple[Any, Any, str]] = [
+    ({"name": "x" * 256}, {"name": "x" * 257}, "name"),
+    ({"name": "x"}, {"name": ""}, "name"),
+    ({"model": "m" * 256}, {"model": "m" * 257}, "model"),
+    ({"model": "m"}, {"model": ""}, "model"),
+    ({"description": "x" * 2048}, {"description": "x" * 2049}, "description"),
+    ({"system": "x" * 100_000}, {"system": "x" * 100_001}, "system"),
+    (
+        {"metadata": {str(n): "" for n in range(16)}},
+        {"metadata": {str(n): "" for n in range(17)}},
+        "metadata",
+    ),
+    ({"metadata": {"k" * 64: ""}}, {"metadata": {"k" * 65: ""}}, "metadata"),
+    ({"metadata": {"k": ""}}, {"metadata": {"": "v"}}, "metadata"),
+    ({"metadata": {"k": "v" * 512}}, {"metadata": {"k": "v" * 513}}, "metadata.k"),
+    (
+        {"execution_identity": {"type": "aws_role", "role_arn": "a" * 2048}},
+        {"execution_identity": {"type": "aws_role", "role_arn": "a" * 2049}},
+        "execution_identity.role_arn",
+    ),
+    (
+        {"execution_identity": {"type": "aws_role", "role_arn": "a"}},
+        {"execution_identity": {"type": "aws_role", "role_arn": ""}},
+        "execution_identity.role_arn",
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"name": ""}, "name"),
-        ({"name": "x" * 257}, "name"),
-        ({"model": ""}, "model"),
-        ({"description": "x" * 2049}, "description"),
-        ({"system": "x" * 100_001}, "system"),
-        ({"model": {"id": "claude-haiku-4-5", "speed": "fast"}}, "model.speed"),
-        ({"model": {"id": "claude-opus-5", "inference_geo": "mars"}}, "model.inference_geo"),
-        ({"tools": [TOOLSET, TOOLSET]}, "tools"),
-        ({"tools": [CUSTOM, CUSTOM]}, "tools"),
-        ({"tools": [CUSTOM] * 129}, "tools"),
-        ({"tools": [CUSTOM | {"name": "bash"}]}, "tools.0.name"),
-        ({"tools": [CUSTOM | {"name": "mcp__x"}]}, "tools.0.name"),
-        ({"tools": [CUSTOM | {"name": "no spaces"}]}, "tools.0.name"),
-        ({"tools": [CUSTOM | {"description": ""}]}, "tools.0.description"),
-        (
-            {"tools": [CUSTOM | {"input_schema": {"type": "object", "oneOf": []}}]},
-            "tools.0.input_schema.oneOf",
-        ),
-        (
-            {"tools": [CUSTOM | {"input_schema": {"properties": {"a": {"$ref": "#"}}}}]},
-            "tools.0.input_schema",
-        ),
-        ({"tools": [CUSTOM | {"input_schema": {"properties": {"a b": {}}}}]}, "tools.0.input_schema"),
-        ({"tools": [TOOLSET | {"configs": [{"name": "bash"}, {"name": "bash"}]}]}, "tools.0.configs"),
-        ({"mcp_servers": [SERVER]}, "mcp_servers"),
-        ({"tools": [{"type": "mcp_toolset", "mcp_server_name": "docs"}]}, "mcp_servers"),
-        ({"metadata": {str(n): "" for n in range(17)}}, "metadata"),
-        ({"metadata": {"k" * 65: ""}}, "metadata"),
-        ({"metadata": {"k": "v" * 513}}, "metadata.k"),
-    ],
-)
-def test_limits_are_refused_by_name(body: Doc, field: str) -> None:
+@pytest.mark.parametrize(("at", "beyond", "field"), LIMITS)
+def test_each_limit_at_its_edge_and_one_past_it(at: Doc, beyond: Doc, field: str) -> None:
+    assert made(**at).items() >= {k: v for k, v in at.items() if k != "model"}.items()
     with pytest.raises(InvalidRequest) as caught:
-        made(**body)
+        made(**beyond)
     assert caught.value.message.startswith(field)
+    assert update_agent(made(), at, LATER)["version"] == 2 or at == {"model": "m"}
+    with pytest.raises(InvalidRequest):
+        update_agent(made(), beyond, LATER)
+
+
+def test_metadata_that_is_refused_has_its_code() -> None:
+    for pairs in ({str(n): "" for n in range(17)}, {"k" * 65: ""}, {"k": "v" * 513}):
+        with pytest.raises(InvalidRequest) as caught:
+            made(metadata=pairs)
+        assert caught.value.code == "invalid_metadata"
+
+
+@pytest.mark.parametrize("given", [None, {"type": "service_account"}])
+def test_the_default_identity_comes_back(given: Any) -> None:
+    role = made(execution_identity={"type": "aws_role", "role_arn": "arn:aws:iam::1:role/r"})
+    assert role["execution_identity"]["type"] == "aws_role"
+    assert update_agent(role, {}, LATER) == role
+    again = update_agent(role, {"execution_identity": given}, LATER)
+    assert again["execution_identity"] == {"type": "service_account"} and again["version"] == 2
 
 
 @pytest.mark.parametrize(
-    "body", [{"multiagent": {"type": "coordinator"}}, {"skills": [{"skill_id": "xlsx"}]}]
+    "tools", [[], [CUSTOM], [TOOLSET | {"configs": [{"name": "read", "enabled": False}]}]]
 )
-def test_what_is_not_built_says_so(body: Doc) -> None:
-    with pytest.raises(NotSupported):
-        made(**body)
+def test_skills_need_the_read_tool(tools: list[Doc]) -> None:
+    with pytest.raises(InvalidRequest, match=r"^skills: .*read"):
+        made(skills=[SKILL], tools=tools)
+    agent = made(skills=[SKILL], tools=[TOOLSET])
+    for change in (update_agent, lambda stored, body, _: override(stored, body)):
+        with pytest.raises(InvalidRequest, match=r"^skills"):
+            change(agent, {"tools": tools}, LATER)
+        assert change(agent, {"tools": tools, "skills": None}, LATER)["skills"] == []
+
+
+@pytest.mark.parametrize("clear", [None, []])
+def test_lists_are_replaced_or_cleared(clear: Any) -> None:
+    mcp = {"type": "mcp_toolset", "mcp_server_name": "docs"}
+    agent = made(tools=[TOOLSET, mcp], mcp_servers=[SERVER], skills=[SKILL])
+    bare = update_agent(agent, {"tools": clear, "mcp_servers": clear, "skills": clear}, LATER)
+    assert (bare["tools"], bare["mcp_servers"], bare["skills"]) == ([], [], [])
+    assert update_agent(agent, {"tools": [TOOLSET], "mcp_servers": clear}, LATER)["skills"] == [SKILL]
+    with pytest.raises(InvalidRequest, match="mcp_servers"):
+        update_agent(agent, {"mcp_servers": clear}, LATER)
+
+
+@pytest.mark.parametrize("clear", [None, ""])
+def test_texts_are_cleared(clear: Any) -> None:
+    new = update_agent(made(system="s", description="d"), {"system": clear, "description": clear}, LATER)
+    assert (new["system"], new["description"]) == (None, None)
+
+
+def test_what_an_agent_shows_may_be_sent_back() -> None:
+    web = [{"name": "web_search", "allowed_domains": ["a.example.com"]}, {"name": "web_fetch"}]
+    agent = made(
+        tools=[TOOLSET | {"configs": web}, CUSTOM, {"type": "mcp_toolset", "mcp_server_name": "docs"}],
+        mcp_servers=[SERVER],
+        skills=[SKILL],
+        multiagent={"type": "coordinator", "agents": [{"type": "self"}]},
+        model={"id": "claude-opus-5", "effort": "low", "inference_geo": "us"},
+    )
+    found = {("agent_1", 1): agent}
+    fields = wire.AgentUpdate.__annotations__.keys() & agent.keys() - {"version"}
+    body = wire.strict(wire.AgentUpdate)({key: agent[key] for key in fields})
+    assert update_agent(agent, body, LATER, found) == agent
+
+
+@pytest.mark.parametrize("version", [0, -1])
+def test_a_version_counts_from_one(version: int) -> None:
+    with pytest.raises(InvalidRequest, match=r"^version"):
+        update_agent(made(), {"version": version}, LATER)
+
+
+def test_the_owner_in_a_roster_moves_with_its_version() -> None:
+    coordinator = {"type": "coordinator", "agents": [{"type": "self"}]}
+    agent = made(multiagent=coordinator)
+    assert agent["multiagent"]["agents"] == [{"type": "agent", "id": "agent_1", "version": 1}]
+    assert update_agent(agent, {"multiagent": coordinator}, LATER) == agent
+    second = update_agent(agent, {"system": "s"}, LATER)
+    assert second["multiagent"]["agents"] == [{"type": "agent", "id": "agent_1", "version": 2}]
+    assert update_agent(second, {"multiagent": None}, LATER)["multiagent"] is None
 
 
 def test_an_mcp_toolset_asks_by_default() -> None:
@@ -159,7 +210,7 @@ def test_a_stale_version_is_a_conflict_even_without_a_change() -> None:
         update_agent(made(), {"version": 2, "name": "coder"}, LATER)
 
 
-def test_an_effort_stays_with_its_model() -> None:
+def test_an_effort_stays_with_its_model_in_an_update() -> None:
     agent = made(model={"id": "claude-opus-5", "effort": "low"})
     assert update_agent(agent, {"model": "claude-opus-5"}, LATER) == agent
     other = update_agent(agent, {"model": "claude-opus-5-5"}, LATER)

@@ -50,10 +50,15 @@ def test_the_clock_of_an_archived_session_stands() -> None:
         ({"type": "unrestricted"}, "public hosts"),
         ({"type": "limited", "allowed_hosts": ["a.example"]}, "a.example"),
         ({"type": "limited"}, "no network"),
+        ({"type": "limited", "allow_mcp_servers": True}, "mcp.example.com"),
     ],
 )
 def test_the_agent_is_told_of_its_network(networking: Doc, note: str) -> None:
-    doc = session_doc(environment={"config": {"type": "cloud", "networking": networking}})
+    mcp = {
+        "mcp_servers": [{"type": "url", "name": "d", "url": "https://mcp.example.com/x"}],
+        "tools": [{"type": "mcp_toolset", "mcp_server_name": "d"}],
+    }
+    doc = session_doc(agent=mcp, environment={"config": {"type": "cloud", "networking": networking}})
     assert note in doc["notes"][0]
 
 
@@ -114,6 +119,9 @@ def toolset(**more: Any) -> Doc:
         (agent(**toolset(default_config={"permission_policy": {"type": "auto"}})), "auto"),
         (agent(**toolset(configs=[{"name": "bash", "permission_policy": {"type": "auto"}}])), "auto"),
         (agent(**toolset(configs=[{"name": "web_search"}])), "web_search"),
+        (agent(skills=[{"type": "anthropic", "skill_id": "xlsx"}], **toolset()), "agent.skills"),
+        (agent(multiagent={"type": "coordinator", "agents": [{"type": "self"}]}), "agent.multiagent"),
+        (agent(execution_identity={"type": "aws_role", "role_arn": "arn"}), "execution_identity aws_role"),
     ],
 )
 def test_an_agent_that_cannot_run_yet_says_so(found: Doc, feature: str) -> None:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from jupyter_agents.domain.environments import create_environment
+from jupyter_agents.domain.environments import create_environment, update_environment
 from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.runtime.context import Config, Context
 from jupyter_agents.testing import ScriptedModel, say
@@ -79,3 +80,32 @@ async def test_stopping_twice_is_no_harm(config: Config, tmp_path: Path) -> None
     await context.start()
     await context.stop()
     await context.stop()
+
+
+NOTHING = {"type": "limited"}
+
+
+@pytest.mark.parametrize(
+    ("networking", "hosts"),
+    [
+        (NOTHING, None),
+        (NOTHING | {"allow_mcp_servers": True}, ("mcp.example.com",)),
+        (
+            NOTHING | {"allowed_hosts": ["a.example"], "allow_mcp_servers": True},
+            ("a.example", "mcp.example.com"),
+        ),
+        (NOTHING | {"allowed_hosts": ["a.example"]}, ("a.example",)),
+    ],
+)
+async def test_the_hosts_of_mcp_servers_join_a_sandboxs(bare: Runtime, networking: Any, hosts: Any) -> None:
+    session = await bare.session()
+    doc = bare.context.catalog.get("session", session)
+    doc["agent"]["mcp_servers"] = [{"type": "url", "name": "d", "url": "https://mcp.example.com/x"}]
+    config = {"type": "cloud", "networking": networking}
+    await bare.context.catalog.change(
+        "environment",
+        doc["environment_id"],
+        lambda stored: update_environment(stored, {"config": config}, NOW),
+    )
+    network = bare.context._spec(doc).network
+    assert (None if network is None else network.allowed_hosts) == hosts

@@ -64,3 +64,32 @@ async def test_a_pinned_version_and_overrides(runtime: Runtime) -> None:
     with pytest.raises(NotFound, match="no version"):
         reference = {"type": "agent", "id": doc["agent"]["id"], "version": 10**30}
         await runtime.context.manager.create({"agent": reference, "environment_id": environment})
+
+
+@pytest.mark.parametrize("version", [0, -1])
+async def test_a_version_counts_from_one(runtime: Runtime, version: int) -> None:
+    doc = runtime.context.catalog.get("session", await runtime.session())
+    reference = {"type": "agent", "id": doc["agent"]["id"], "version": version}
+    with pytest.raises(InvalidRequest, match=r"^agent\.version"):
+        await runtime.context.manager.create({"agent": reference, "environment_id": doc["environment_id"]})
+
+
+async def test_an_environment_that_is_deleted_meanwhile_leaves_no_session(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = runtime.context
+    first = context.catalog.get("session", await runtime.session())
+    await context.manager.delete(first["id"])
+    make = context.manager._creator.make
+
+    async def slowly(body: Doc, session_id: str) -> Doc:
+        doc = await make(body, session_id)
+        await context.catalog.delete_environment(doc["environment_id"])
+        return doc
+
+    monkeypatch.setattr(context.manager._creator, "make", slowly)
+    with pytest.raises(NotFound, match="Environment"):
+        body = {"agent": first["agent"]["id"], "environment_id": first["environment_id"]}
+        await context.manager.create(body)
+    assert context.catalog.count("session") == 0
+    assert list((runtime.config.data_dir / "locks").glob("*")) == []

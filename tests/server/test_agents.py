@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anthropic
@@ -82,3 +83,112 @@ def test_unknown_fields_of_a_tool_are_refused_by_name(server: Server) -> None:
     answer = server.request("POST", "v1/agents", json={"name": "a", "model": "m", "tools": tools})
     assert answer.status_code == 400
     assert "tools.0.configs.0.colour" in answer.json()["error"]["message"]
+
+
+def test_an_update_without_a_version_always_wins(server: Server) -> None:
+    agents, agent = server.client.beta.agents, server.agent()
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda n: agents.update(agent.id, name=f"name {n}"), range(12)))
+    assert sorted(a.version for a in done) == list(range(2, 14))
+    newest = agents.retrieve(agent.id)
+    assert newest.version == 13 and newest in done
+    assert [a.version for a in agents.versions.list(agent.id)] == list(range(13, 0, -1))
+
+
+def test_archiving_meanwhile_loses_no_version(server: Server) -> None:
+    agents, agent = server.client.beta.agents, server.agent()
+    with ThreadPoolExecutor(2) as pool:
+        updated = pool.submit(agents.update, agent.id, name="new")
+        archived = pool.submit(agents.archive, agent.id)
+        try:
+            version = updated.result().version
+        except anthropic.BadRequestError:
+            version = 1
+        assert archived.result().archived_at is not None
+    found = agents.retrieve(agent.id)
+    assert (found.version, found.archived_at is not None) == (version, True)
+
+
+def test_a_roster_is_pinned_when_it_is_saved(server: Server) -> None:
+    agents = server.client.beta.agents
+    helper = server.agent(name="helper")
+    lead = server.agent(name="lead", multiagent={"type": "coordinator", "agents": [helper.id]})
+    assert lead.multiagent.to_dict() == {
+        "type": "coordinator",
+        "agents": [{"type": "agent", "id": helper.id, "version": 1}],
+    }
+    agents.update(helper.id, system="new")
+    assert agents.update(lead.id, system="x").multiagent == lead.multiagent
+    again: Any = {"type": "coordinator", "agents": [helper.id, {"type": "self"}]}
+    third: Any = agents.update(lead.id, multiagent=again).multiagent
+    assert [(a.id, a.version) for a in third.agents] == [(helper.id, 2), (lead.id, 3)]
+    agents.archive(helper.id)
+    assert agents.update(lead.id, system="y").version == 4
+    for wrong in (helper.id, lead.id + "x", server.session().id):
+        with pytest.raises(anthropic.BadRequestError, match=r"multiagent\.agents\.0"):
+            server.agent(multiagent={"type": "coordinator", "agents": [wrong]})
+
+
+def test_a_team_is_merged_into_the_stored_one(server: Server) -> None:
+    lead = server.agent(multiagent={"type": "multiagent_20261001", "workflows": {"type": "disabled"}})
+    merged: Any = server.client.beta.agents.update(
+        lead.id, multiagent={"type": "multiagent_20261001", "advisor": {"type": "enabled", "model": "m"}}
+    ).multiagent
+    assert (merged.workflows.type, merged.advisor.model, merged.subagents.type) == (
+        "disabled",
+        "m",
+        "enabled",
+    )
+
+
+def test_every_kind_of_tool_comes_back_resolved_and_may_be_sent_again(server: Server) -> None:
+    configs: Any = [
+        {"name": "bash", "permission_policy": {"type": "always_ask"}},
+        {"name": "web_search", "blocked_domains": ["ads.example.com"], "allowed_domains": None},
+        {"name": "web_fetch", "url_sources": {"user_input": "none"}, "max_content_tokens": 5000},
+    ]
+    tools: Any = [TOOLSET[0] | {"configs": configs}, {"type": "mcp_toolset", "mcp_server_name": "docs"}]
+    servers: Any = [{"type": "url", "name": "docs", "url": "https://mcp.example.com"}]
+    skills: Any = [{"type": "anthropic", "skill_id": "xlsx"}]
+    agent = server.agent(tools=tools, mcp_servers=servers, skills=skills)
+    toolset, mcp = agent.tools
+    assert [(c.type, c.name) for c in toolset.configs] == [(c["name"], c["name"]) for c in configs]
+    assert toolset.default_config.permission_policy.type == "always_allow"
+    assert toolset.configs[2].url_sources.user_input.type == "none"
+    assert mcp.default_config.permission_policy.type == "always_ask"
+    assert agent.skills[0].version == "latest"
+    shown: Any = agent.to_dict(mode="json")
+    fields = ("tools", "mcp_servers", "skills", "model", "execution_identity", "name", "system")
+    body = {field: shown[field] for field in fields}
+    assert server.request("POST", f"v1/agents/{agent.id}", json=body).json()["version"] == 1
+
+
+OVERRIDES: list[tuple[Any, str | None]] = [
+    ({"model": None}, "agent_model_required"),
+    ({"tools": None}, None),
+    ({"mcp_servers": None}, None),
+    ({"version": 0}, None),
+    ({"model": {"id": "claude-opus-4-5", "effort": "max"}}, None),
+]
+
+
+@pytest.mark.parametrize(("overrides", "code"), OVERRIDES)
+def test_overrides_that_are_refused(server: Server, overrides: Any, code: str | None) -> None:
+    tools: Any = [TOOLSET[0], {"type": "mcp_toolset", "mcp_server_name": "docs"}]
+    servers: Any = [{"type": "url", "name": "docs", "url": "https://mcp.example.com"}]
+    skills: Any = [{"type": "anthropic", "skill_id": "xlsx"}]
+    agent = server.agent(tools=tools, mcp_servers=servers, skills=skills)
+    reference = {"type": "agent_with_overrides", "id": agent.id, **overrides}
+    body = {"agent": reference, "environment_id": server.session().environment_id}
+    answer = server.request("POST", "v1/sessions", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"].get("details", {}).get("error_code") == code
+
+
+def test_null_clears_in_an_override(server: Server) -> None:
+    agent = server.agent(system="s", skills=[{"type": "anthropic", "skill_id": "xlsx"}])
+    reference: Any = {"type": "agent_with_overrides", "id": agent.id, "skills": None, "tools": None}
+    session = server.client.beta.sessions.create(
+        agent=reference | {"system": None}, environment_id=server.session().environment_id
+    )
+    assert (session.agent.skills, session.agent.tools, session.agent.system) == ([], [], None)

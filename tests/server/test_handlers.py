@@ -7,7 +7,8 @@ import pytest
 from tornado.web import HTTPError
 
 from jupyter_agents.errors import InvalidRequest, NotFound
-from jupyter_agents.server.handlers import api_error, bounds, check_limit
+from jupyter_agents.server.handlers import age_cursor, api_error, bounds, check_limit
+from jupyter_agents.store.pages import Cursor
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,12 @@ def test_a_bound_at_the_place_of_the_cursor(bound: str, excluded: bool) -> None:
             bounds({f"created_at_{bound}": place}, place)
     else:
         assert len(bounds({f"created_at_{bound}": place}, place)) == 1
+
+
+def test_a_cursor_of_another_list_is_none() -> None:
+    cursor = Cursor("desc", ("2026-01-01T00:00:00.000000Z", "agent_1"))
+    assert age_cursor(str(cursor), "desc", "agent") == cursor
+    assert age_cursor(None, "desc", "agent") is None
+    for order, prefix in (("desc", "env"), ("desc", "agen"), ("asc", "agent")):
+        with pytest.raises(InvalidRequest, match="page"):
+            age_cursor(str(cursor), order, prefix)

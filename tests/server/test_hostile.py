@@ -46,6 +46,8 @@ def path_for(server: Server, params: Any) -> str:
         return CREATE[params]
     if params is wire.AgentUpdate:
         return f"v1/agents/{server.agent().id}"
+    if params is wire.EnvironmentUpdate:
+        return f"v1/environments/{server.session().environment_id}"
     return f"v1/sessions/{server.session().id}/events"
 
 
@@ -115,6 +117,9 @@ def test_a_strange_id(server: Server, id: str) -> None:
         ("POST", "v1/agents/{}"),
         ("GET", "v1/agents/{}/versions"),
         ("GET", "v1/environments/{}"),
+        ("POST", "v1/environments/{}"),
+        ("DELETE", "v1/environments/{}"),
+        ("POST", "v1/environments/{}/archive"),
         ("GET", "v1/sessions/{}"),
         ("DELETE", "v1/sessions/{}"),
         ("GET", "v1/sessions/{}/events"),

@@ -21,8 +21,6 @@ ROUTES = [
     if method.lower() in vars(handler)
 ]
 UNBUILT_ROUTES = {
-    ("POST", "v1/environments/some_id"),
-    ("DELETE", "v1/environments/some_id"),
     ("POST", "v1/sessions/some_id"),
 }
 UNKNOWN = {(method, path) for method, path in ROUTES if "some_id" in path} - UNBUILT_ROUTES
@@ -165,10 +163,7 @@ def test_a_path_that_is_none_answers_in_the_wires_shape(server: Server, path: st
 
 
 UNBUILT: list[tuple[str, Any]] = [
-    ("multiagent", ("v1/agents", {"multiagent": {"type": "coordinator", "agents": []}})),
-    ("skills", ("v1/agents", {"skills": [{"type": "anthropic", "skill_id": "xlsx"}]})),
     ("self_hosted", ("v1/environments", {"config": {"type": "self_hosted"}})),
-    ("packages.pip", ("v1/environments", {"config": {"type": "cloud", "packages": {"pip": ["x"]}}})),
     ("vault_ids", ("v1/sessions", {"vault_ids": ["vlt_1"]})),
     (
         "memory_store",
@@ -181,7 +176,6 @@ UNBUILT: list[tuple[str, Any]] = [
 def test_what_is_not_built_is_refused_by_name(server: Server, feature: str, request_: Any) -> None:
     path, extra = request_
     base = {
-        "v1/agents": {"name": "a", "model": "m"},
         "v1/environments": {"name": feature},
         "v1/sessions": {"agent": "agent_1", "environment_id": "env_1"},
     }[path]
@@ -190,6 +184,154 @@ def test_what_is_not_built_is_refused_by_name(server: Server, feature: str, requ
     error = answer.json()["error"]
     assert error["details"]["error_code"] == "not_supported"
     assert feature in error["message"]
+
+
+LIMITED = {"type": "cloud", "networking": {"type": "limited", "allow_package_managers": True}}
+STORED: list[tuple[str, Any, Any]] = [
+    ("agent.skills", {"skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, {}),
+    ("agent.multiagent", {"multiagent": {"type": "multiagent_20261001"}}, {}),
+    ("aws_role", {"execution_identity": {"type": "aws_role", "role_arn": "arn:aws:iam::1:role/r"}}, {}),
+    ("config.packages.pip", {}, {"config": {"type": "cloud", "packages": {"pip": ["pandas"]}}}),
+    ("config.networking.allow_package_managers", {}, {"config": LIMITED}),
+]
+
+
+@pytest.mark.parametrize(("feature", "agent", "environment"), STORED, ids=[name for name, *_ in STORED])
+def test_what_cannot_run_yet_is_stored_and_starts_no_session(
+    server: Server, feature: str, agent: Any, environment: Any
+) -> None:
+    made = server.agent(**agent)
+    place = server.client.beta.environments.create(name=f"stored: {feature}", **environment)
+    with pytest.raises(anthropic.BadRequestError, match=feature) as caught:
+        server.client.beta.sessions.create(agent=made.id, environment_id=place.id)
+    body: Any = caught.value.body
+    assert body["error"]["details"]["error_code"] == "not_supported"
+
+
+ANSWERS: list[tuple[str, str, dict[str, Any], int]] = [
+    ("GET", "v1/agents", {}, 200),
+    ("GET", "v1/agents/agent_none", {}, 404),
+    ("POST", "v1/agents", {"content": "{"}, 400),
+    ("PUT", "v1/agents", {}, 405),
+    ("PATCH", "v1/environments/env_1", {}, 405),
+    ("BREW", "v1/agents", {}, 405),
+    ("DELETE", "v1/agents", {}, 405),
+    ("GET", "v1/agents/agent_1/archive", {}, 405),
+    ("POST", "v1/sessions/sesn_1/events/stream", {}, 405),
+    ("GET", "v1/nothing", {}, 404),
+    ("GET", "v1/vaults", {}, 400),
+    ("GET", "v1/sessions/sesn_none/events/stream", {}, 404),
+    ("POST", "v1/agents", {"content": b'{"name": "' + b"x" * 33 * 1024 * 1024 + b'"}'}, 413),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "options", "status"), ANSWERS)
+def test_every_answer_has_its_own_id(
+    server: Server, method: str, path: str, options: dict[str, Any], status: int
+) -> None:
+    answers = [server.request(method, path, **options) for _ in range(2)]
+    ids = [answer.headers["request-id"] for answer in answers]
+    assert len(set(ids)) == 2 and all(id.startswith("req_01") for id in ids)
+    for answer in answers:
+        assert answer.status_code == status and answer.headers["content-type"] == "application/json"
+        if status >= 400:
+            body = answer.json()
+            assert body.keys() == {"type", "error", "request_id"} and body["type"] == "error"
+            assert body["request_id"] == answer.headers["request-id"]
+            assert body["error"]["message"]
+
+
+def test_a_stream_has_an_id_too(server: Server) -> None:
+    with server.client.beta.sessions.events.stream(server.session().id) as stream:
+        assert stream.response.headers["request-id"].startswith("req_01")
+        assert stream.response.headers["content-type"] == "text/event-stream"
+
+
+def test_a_cookie_alone_is_told_what_it_lacks(server: Server) -> None:
+    server.request("GET", "v1/agents")
+    cookies = dict(server.request("GET", "v1/agents").request.headers)
+    assert "cookie" in cookies
+    answer = server._http.post(f"{server.url}/v1/agents", json={"name": "a", "model": "m"})
+    assert answer.status_code == 403
+    assert "X-XSRFToken" in answer.json()["error"]["message"]
+
+
+def test_ids_of_another_kind_are_found_nowhere(server: Server) -> None:
+    session = server.session()
+    ids = {"agents": session.agent.id, "environments": session.environment_id, "sessions": session.id}
+    for kind in ("agents", "environments", "sessions", "files"):
+        for other, id in ids.items():
+            if other != kind:
+                assert server.request("GET", f"v1/{kind}/{id}").status_code == 404
+                assert server.request("DELETE", f"v1/{kind}/{id}").status_code in (404, 405)
+    for other in (session.agent.id, session.id):
+        body = {"agent": session.agent.id, "environment_id": other}
+        answer = server.request("POST", "v1/sessions", json=body)
+        assert answer.status_code == 404
+        assert answer.json()["error"]["details"]["error_code"] == "environment_not_found"
+
+
+def test_a_cursor_belongs_to_its_list_and_order(server: Server) -> None:
+    sessions = [server.session() for _ in range(2)]
+    for session in sessions:
+        server.client.beta.agents.update(session.agent.id, name="again")
+        server.send(session.id, {"type": "user.interrupt"}, {"type": "user.interrupt"})
+        server.client.beta.files.upload(file=("f", b"x"))
+    one, two = sessions
+    lists = [
+        "v1/agents",
+        f"v1/agents/{one.agent.id}/versions",
+        f"v1/agents/{two.agent.id}/versions",
+        "v1/environments",
+        "v1/sessions",
+        f"v1/sessions/{one.id}/events",
+        f"v1/sessions/{two.id}/events",
+        "v1/files",
+    ]
+    pages = {path: server.request("GET", f"{path}?limit=1").json()["next_page"] for path in lists}
+    assert all(pages.values())
+    for path in lists:
+        for other, page in pages.items():
+            answer = server.request("GET", f"{path}?limit=1&page={page}")
+            assert answer.status_code == (200 if path == other else 400), (path, other)
+    for path, order in (("v1/sessions", "asc"), (f"v1/sessions/{one.id}/events", "desc")):
+        answer = server.request("GET", f"{path}?order={order}&page={pages[path]}")
+        assert answer.status_code == 400 and "order" in answer.json()["error"]["message"]
+
+
+NULLS: list[tuple[str, Any, int]] = [
+    ("v1/agents", {"name": "a", "model": "m", "system": None, "description": None, "multiagent": None}, 200),
+    ("v1/agents", {"name": "a", "model": "m", "execution_identity": None}, 200),
+    ("v1/agents", {"name": None, "model": "m"}, 400),
+    ("v1/agents", {"name": "a", "model": None}, 400),
+    ("v1/agents", {"name": "a", "model": "m", "metadata": None}, 400),
+    ("v1/agents", {"name": "a", "model": "m", "tools": None}, 400),
+    ("v1/environments", {"name": "nulls", "config": None, "description": None, "scope": None}, 200),
+    ("v1/environments", {"name": None}, 400),
+    ("v1/environments", {"name": "nulls too", "metadata": None}, 400),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "status"), NULLS)
+def test_null_where_it_may_stand(server: Server, path: str, body: Any, status: int) -> None:
+    assert server.request("POST", path, json=body).status_code == status
+
+
+@pytest.mark.parametrize("content", [b"", b"{}"])
+def test_an_empty_body_archives(server: Server, content: bytes) -> None:
+    session = server.session()
+    for path in (
+        f"v1/sessions/{session.id}",
+        f"v1/agents/{session.agent.id}",
+        f"v1/environments/{session.environment_id}",
+    ):
+        answer = server.request(
+            "POST", f"{path}/archive", content=content, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 200 and answer.json()["archived_at"]
+        assert server.request("POST", f"{path}/archive").json() == answer.json() | (
+            {"stats": answer.json()["stats"]} if "sessions" in path else {}
+        )
 
 
 def test_the_official_quickstart(server: Server, scripted: ScriptedModel) -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from jupyter_agents.errors import Conflict, NotFound
+from jupyter_agents.errors import Conflict, InvalidRequest, NotFound
 from jupyter_agents.store import catalog as documents
 from jupyter_agents.store.catalog import ACTIVE, Catalog, Where
 from jupyter_agents.store.database import Database
@@ -136,3 +137,46 @@ async def test_unsettled_sessions_are_found(catalog: Catalog, database: Database
     for session_id, unsettled in (("b", True), ("a", True), ("a", True), ("b", False), ("c", False)):
         await database.write(lambda c, s=session_id, u=unsettled: documents.mark_unsettled(c, s, u))
     assert catalog.unsettled() == ["a"]
+
+
+async def test_changes_at_once_are_made_one_on_the_other(catalog: Catalog) -> None:
+    await catalog.save_agent(agent(1), over=None)
+
+    def up(stored: Doc) -> Doc:
+        return stored | {"version": stored["version"] + 1}
+
+    made = await asyncio.gather(*(catalog.change("agent", "x_1", up) for _ in range(20)))
+    assert [a["version"] for a in made] == list(range(2, 22))
+    assert catalog.get("agent", "x_1") == made[-1]
+    assert [v["version"] for v in catalog.versions("x_1", None, 100)] == list(range(21, 0, -1))
+
+
+async def test_a_change_that_is_refused_changes_nothing(catalog: Catalog) -> None:
+    await catalog.add_environment(doc(1, name="one"))
+    await catalog.add_environment(doc(2, name="two"))
+
+    def refuse(_: Doc) -> Doc:
+        raise InvalidRequest("no")
+
+    with pytest.raises(InvalidRequest, match="no"):
+        await catalog.change("environment", "x_1", refuse)
+    with pytest.raises(Conflict, match="x_2"):
+        await catalog.change("environment", "x_1", lambda stored: stored | {"name": "two"})
+    with pytest.raises(NotFound):
+        await catalog.change("environment", "x_9", dict)
+    assert catalog.get("environment", "x_1") == doc(1, name="one")
+    assert (await catalog.change("environment", "x_1", dict)) == doc(1, name="one")
+
+
+async def test_an_environment_is_deleted_when_no_session_refers_to_it(
+    catalog: Catalog, database: Database
+) -> None:
+    await catalog.add_environment(doc(1))
+    session = doc(2, environment_id="x_1", archived_at="2026-01-09")
+    await database.write(lambda c: documents.put(c, "session", session))
+    with pytest.raises(Conflict, match="sessions: 1"):
+        await catalog.delete_environment("x_1")
+    await catalog.delete("session", ["x_2"])
+    await catalog.delete_environment("x_1")
+    with pytest.raises(NotFound):
+        await catalog.delete_environment("x_1")
