@@ -48,11 +48,10 @@ StreamEvent = sessions.BetaManagedAgentsStreamSessionEvents
 
 HEADERS = frozenset({"betas", "workspace_id"})
 TAGS = ("type", "name")
-DOMAINS = {"allowed_domains", "blocked_domains"}
 NULLABLE = {
     beta.BetaManagedAgentsAgentWithOverridesParams: {"model", "tools", "mcp_servers", "skills"},
-    beta.BetaManagedAgentsWebSearchToolConfigParams: DOMAINS,
-    beta.BetaManagedAgentsWebFetchToolConfigParams: DOMAINS,
+    beta.BetaManagedAgentsWebSearchToolConfigParams: {"allowed_domains", "blocked_domains"},
+    beta.BetaManagedAgentsWebFetchToolConfigParams: {"allowed_domains", "blocked_domains"},
 }
 """Fields that may be null (spec sections 1.3 and 3.1) though the SDK's types do not say so."""
 
@@ -111,9 +110,8 @@ def query(params: Any) -> Callable[[Mapping[str, Sequence[str]]], dict[str, Any]
     """A reader for the query string of one of the SDK's ``*ListParams``.
 
     Takes the decoded arguments by wire name (``created_at[gte]``, ``statuses[]``) and gives them by
-    the SDK's names (``created_at_gte``, ``statuses``), typed. Unknown names are passed over, as
-    ``?beta=true`` must be, but not a filter that this list does not have (``statuses[]``). Raises
-    `InvalidRequest` naming the parameter. Source: spec section 0.1.
+    the SDK's names (``created_at_gte``, ``statuses``), typed. Unknown names pass, as ``?beta=true`` must,
+    but no filter that is not of this list. Raises `InvalidRequest` by name. Source: spec section 0.1.
     """
     hints = {k: _plain(t) for k, t in _hints(params).items() if k not in HEADERS}
     arrays = {k for k, t in hints.items() if _is_array(t)}
@@ -122,9 +120,8 @@ def query(params: Any) -> Callable[[Mapping[str, Sequence[str]]], dict[str, Any]
 
     def read(arguments: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for name in arguments:
-            if "[" in name and name not in names.values():
-                raise InvalidRequest(f"{name[:100]}: there is no such filter here.")
+        if unknown := [name for name in arguments if "[" in name and name not in names.values()]:
+            raise InvalidRequest(f"{unknown[0][:100]}: there is no such filter here.")
         for key, name in names.items():
             values = arguments.get(name)
             if not values:
