@@ -214,8 +214,8 @@ ACCEPTED: list[tuple[str, Any, Doc, tuple[str, ...]]] = [
         {
             "config": {
                 "type": "cloud",
-                "networking": {"type": "limited", "allowed_hosts": None, "allow_mcp_servers": True},
-                "packages": {"type": "packages", "pip": ["pandas"], "apt": None},
+                "networking": {"type": "limited", "allowed_hosts": ["a.example"], "allow_mcp_servers": True},
+                "packages": {"type": "packages", "pip": ["pandas"], "apt": []},
             }
         },
         ("config.type", "config.networking.type"),

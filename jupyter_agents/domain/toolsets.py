@@ -15,6 +15,7 @@ MCP_TOOLSET = "mcp_toolset"
 ALWAYS_ALLOW = {"type": "always_allow"}
 ALWAYS_ASK = {"type": "always_ask"}
 ORDINARY = ("enabled", "permission_policy")
+OPTIONAL = ("properties", "required")
 
 Doc = dict[str, Any]
 
@@ -137,7 +138,8 @@ def _custom(where: str, tool: Doc) -> Doc:
         )
     limits.text(f"{where}.description", tool["description"], limits.MAX_SYSTEM, shortest=1)
     limits.input_schema(f"{where}.input_schema", tool["input_schema"])
-    return dict(tool)
+    schema = {k: v for k, v in tool["input_schema"].items() if v is not None or k not in OPTIONAL}
+    return dict(tool) | {"input_schema": schema}
 
 
 def _check_url(field: str, url: str) -> None:

@@ -148,6 +148,11 @@ def test_what_is_at_the_edge(tool: Doc) -> None:
     assert len(resolve_tools([tool])) == 1
 
 
+def test_a_part_of_a_schema_that_is_null_is_left_out() -> None:
+    (tool,) = resolve_tools([schema(properties=None, required=None, default=None)])
+    assert tool["input_schema"] == {"type": "object", "default": None}
+
+
 @pytest.mark.parametrize(
     "url",
     [
