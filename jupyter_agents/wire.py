@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, Required, Union, cast, get_args, get
 import typing_extensions as te
 from anthropic.types import beta
 from anthropic.types.beta import sessions
+from anthropic.types.beta.sessions import threads
 from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from jupyter_agents.errors import InvalidRequest
@@ -31,15 +32,19 @@ AgentRetrieve = beta.AgentRetrieveParams
 EnvironmentCreate = beta.EnvironmentCreateParams
 EnvironmentList = beta.EnvironmentListParams
 SessionCreate = beta.SessionCreateParams
+SessionUpdate = beta.SessionUpdateParams
 SessionList = beta.SessionListParams
 EventSend = sessions.EventSendParams
 EventList = sessions.EventListParams
 EventStream = sessions.EventStreamParams
+ThreadList = sessions.ThreadListParams
+ThreadEventList = threads.EventListParams
 FileList = beta.FileListParams
 
 Agent = beta.BetaManagedAgentsAgent
 Environment = beta.BetaEnvironment
 Session = beta.BetaManagedAgentsSession
+Thread = sessions.BetaManagedAgentsSessionThread
 File = beta.BetaFileMetadata
 Event = sessions.BetaManagedAgentsSessionEvent
 StreamEvent = sessions.BetaManagedAgentsStreamSessionEvents

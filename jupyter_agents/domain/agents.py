@@ -72,6 +72,8 @@ def override(agent: Mapping[str, Any], overrides: Mapping[str, Any]) -> Doc:
     if "model" in overrides and overrides["model"] is None:
         raise InvalidRequest("agent.model: a session needs a model.", code="agent_model_required")
     given = {k: v for k, v in overrides.items() if k in CONFIG_FIELDS}
+    if "tools" in given and not given["tools"] and given.get("skills", agent["skills"]):
+        raise InvalidRequest("agent.tools: the agent's skills need the read tool; clear skills as well.")
     new = dict(agent) | _config({k: agent[k] for k in CONFIG_FIELDS} | given)
     check_pairs(new)
     return new

@@ -162,7 +162,8 @@ class Context:
             return root / str(given)
         notebook = metadata.get("jupyter-agents/notebook")
         beside = None if notebook is None else Path(notebook).parent
-        return workspace_path(root, beside, session["title"] or session["agent"]["name"], session["id"])
+        title: str = session.get("workspace_title") or session["title"] or session["agent"]["name"]
+        return workspace_path(root, beside, title, session["id"])
 
     def check_environment(self, environment: Doc) -> None:
         """Raises `InvalidRequest` for metadata of ours that cannot be served."""
@@ -196,7 +197,7 @@ class Context:
     def _tools(self, session: Doc) -> SessionTools:
         return SessionTools(
             session["id"],
-            needs_sandbox(session["agent"]),
+            lambda: needs_sandbox(session["agent"]),
             lambda: self._spec(session),
             lambda: self._provider(session),
             self.config.root_dir,

@@ -78,6 +78,8 @@ class Creator:
         if agent["archived_at"] is not None:
             raise InvalidRequest(f"agent `{agent['id']}` is archived and starts no new sessions.")
         if reference.get("version") is not None:
+            if reference["version"] < 1:
+                raise InvalidRequest("agent.version: expected 1 or more.")
             agent = self._catalog.version(agent["id"], reference["version"])
         if reference.get("type") == "agent_with_overrides":
             agent = agents.override(agent, reference)

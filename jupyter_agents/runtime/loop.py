@@ -262,9 +262,6 @@ def _left_behind(session: Session, late: Sequence[Doc]) -> list[Draft]:
 
 def _idle(session: Session, reason: Doc, details: Doc | None = None) -> list[Draft]:
     state = session.state
-    usage = state.usage_wire()
-    if state.running_since is not None:
-        elapsed = (session.stamp.now() - state.running_since).total_seconds()
-        usage["active_seconds"] = round(usage["active_seconds"] + elapsed, 6)
+    usage = state.usage_wire(session.stamp.now())
     bodies = events.idle(state.primary, usage, state.session["budget"], reason, details)
     return [session.stamp.event(body) for body in bodies]

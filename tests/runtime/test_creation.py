@@ -64,3 +64,6 @@ async def test_a_pinned_version_and_overrides(runtime: Runtime) -> None:
     with pytest.raises(NotFound, match="no version"):
         reference = {"type": "agent", "id": doc["agent"]["id"], "version": 10**30}
         await runtime.context.manager.create({"agent": reference, "environment_id": environment})
+    with pytest.raises(InvalidRequest, match="version: expected 1"):
+        reference = {"type": "agent", "id": doc["agent"]["id"], "version": 0}
+        await runtime.context.manager.create({"agent": reference, "environment_id": environment})

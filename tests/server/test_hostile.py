@@ -46,6 +46,8 @@ def path_for(server: Server, params: Any) -> str:
         return CREATE[params]
     if params is wire.AgentUpdate:
         return f"v1/agents/{server.agent().id}"
+    if params is wire.SessionUpdate:
+        return f"v1/sessions/{server.session().id}"
     return f"v1/sessions/{server.session().id}/events"
 
 
@@ -116,6 +118,10 @@ def test_a_strange_id(server: Server, id: str) -> None:
         ("GET", "v1/agents/{}/versions"),
         ("GET", "v1/environments/{}"),
         ("GET", "v1/sessions/{}"),
+        ("POST", "v1/sessions/{}"),
+        ("GET", "v1/sessions/{}/threads"),
+        ("GET", "v1/sessions/sesn_1/threads/{}"),
+        ("GET", "v1/sessions/sesn_1/threads/{}/stream"),
         ("DELETE", "v1/sessions/{}"),
         ("GET", "v1/sessions/{}/events"),
         ("GET", "v1/sessions/{}/events/stream"),
@@ -183,6 +189,7 @@ def test_a_strange_query(server: Server, name: str) -> None:
         "v1/environments",
         "v1/sessions",
         f"v1/sessions/{session.id}/events",
+        f"v1/sessions/{session.id}/threads",
         "v1/files",
         f"local/sessions/{session.id}/changes",
     ):
