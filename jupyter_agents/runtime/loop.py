@@ -238,7 +238,8 @@ async def _interrupt(session: Session, event: Doc) -> None:
 
 
 async def end_turn(session: Session, step: EndTurn, late: Sequence[Doc] = ()) -> None:
-    """Go idle. A turn that is given up closes what is open and takes the queued messages along.
+    """Go idle. A turn that is given up closes what is open; it takes the queued messages along, and so
+    does one that stops at its budget.
 
     late: changes that no call reported.
     """
@@ -250,6 +251,7 @@ async def end_turn(session: Session, step: EndTurn, late: Sequence[Doc] = ()) ->
             found.append(session.stamp.event(events.error(type, message, "exhausted")))
         if step.reason["type"] == "retries_exhausted":
             found += close_open(session, INTERRUPTED)
+        if step.reason["type"] in ("retries_exhausted", "budget_reached"):
             found += [session.stamp.event(message) for message in queued_messages(session.state)]
         return [*found, *_idle(session, step.reason, step.details)]
 

@@ -409,3 +409,24 @@ async def test_the_time_of_a_turn_counts_while_it_lasts(runtime: Runtime) -> Non
     after = row(runtime, session)["usage"]["active_seconds"]
     assert after >= during["usage"]["active_seconds"]
     assert row(runtime, session)["usage"]["active_seconds"] == after
+
+
+async def test_a_message_that_meets_the_budget_is_taken_and_answered_later(runtime: Runtime) -> None:
+    dear = {"input_tokens": 20_000, "output_tokens": 10}
+    session = await runtime.session(script=[Reply([say("Dear.")], usage=dear)], budget=limit("10"))
+    assert (await runtime.turn(session, "one"))[-1]["stop_reason"] == {"type": "end_turn"}
+    assert types(await runtime.turn(session, "two")) == [
+        "session.status_running",
+        "session.thread_status_running",
+        "user.message",
+        "session.thread_status_idle",
+        "session.usage",
+        "session.status_idle",
+    ]
+    assert runtime.context.manager.queued(session) == [] == runtime.context.catalog.unsettled()
+    runtime.model.script[:] = [[say("Done.")]]
+    listening = runtime.listen(session)
+    await update(runtime, session, budget=None)
+    assert "agent.message" in types(await runtime.until_idle(listening))
+    asked = [m["content"][-1]["text"] for m in runtime.model.requests[-1]["messages"]]
+    assert asked == ["one", "Dear.", "two"]
