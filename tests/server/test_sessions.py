@@ -66,7 +66,10 @@ def test_lists_filter_and_page_both_ways(server: Server) -> None:
     assert listed(statuses=["idle", "running"]) == made[:0:-1] and listed(memory_store_id="memstore_1") == []
     third = sessions.retrieve(made[2]).created_at
     assert listed(created_at_gte=third) == made[4:1:-1]
+    assert listed(created_at_gt=third) == made[4:2:-1]
+    assert listed(created_at_lte=third) == made[2:0:-1]
     assert listed(created_at_lt=third) == [made[1]]
+    assert listed(created_at_gte=third, created_at_lt=third) == []
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
