@@ -35,12 +35,13 @@ def _send(*events: Doc) -> Doc:
     return {"events": list(events)}
 
 
-A, U, E, F, S, V = (
+A, U, E, F, S, SU, V = (
     wire.AgentCreate,
     wire.AgentUpdate,
     wire.EnvironmentCreate,
     wire.EnvironmentUpdate,
     wire.SessionCreate,
+    wire.SessionUpdate,
     wire.EventSend,
 )
 
@@ -266,6 +267,32 @@ ACCEPTED: list[tuple[str, Any, Doc, tuple[str, ...]]] = [
         ("budget.type", "budget.max_list_cost.amount"),
     ),
     ("session, first events", S, _session(initial_events=[_message(TEXT)]), ("initial_events.0.content",)),
+    ("session update, nothing", SU, {}, ()),
+    ("session update, texts", SU, {"title": None, "metadata": {"a": "b", "gone": None}}, ()),
+    (
+        "session update, tools",
+        SU,
+        {"agent": {"tools": [TOOLSET, CUSTOM], "mcp_servers": []}},
+        ("agent.tools.0.type", "agent.tools.1.name"),
+    ),
+    (
+        "session update, servers",
+        SU,
+        {
+            "agent": {
+                "mcp_servers": [MCP],
+                "tools": [{"type": "mcp_toolset", "mcp_server_name": "docs"}],
+            }
+        },
+        ("agent.mcp_servers.0.url",),
+    ),
+    (
+        "session update, budget",
+        SU,
+        {"budget": {"type": "limit", "max_list_cost": {"amount": "50", "currency": "USD"}}},
+        ("budget.type", "budget.max_list_cost.currency"),
+    ),
+    ("session update, no budget", SU, {"budget": None}, ()),
     ("message", V, _send(_message(TEXT)), ("events", "events.0.type", "events.0.content.0.text")),
     (
         "image, base64",

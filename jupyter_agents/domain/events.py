@@ -64,8 +64,9 @@ class Stamp:
         return Draft("event", self._identified(body), private)
 
     def queued(self, body: Mapping[str, Any]) -> Draft:
-        """A client event as it came in, with an id; it gets no time."""
-        return Draft("queued", {"id": self.new_id(), **body})
+        """A client event as it came in, with an id; it gets no time. Its private part says when it came."""
+        private = {"received_at": rfc3339(self.now())}
+        return Draft("queued", {"id": self.new_id(), **body}, private)
 
     def private(self, type: str, private: Doc) -> Draft:
         """A record that is never shown."""

@@ -44,6 +44,16 @@ def check(state: State, events: Sequence[Doc]) -> None:
             _check_answer(state, where, event, answered)
 
 
+def held(state: State) -> bool:
+    """Whether the session stands still at its budget."""
+    return state.paused and state.over_budget
+
+
+def stored(state: State, event: Doc) -> bool:
+    """Whether an accepted event is kept: an interrupt of a session at its budget has nothing to stop."""
+    return not (event["type"] == "user.interrupt" and held(state))
+
+
 def _check_interrupt(state: State, where: str, event: Doc) -> None:
     thread = event.get("session_thread_id")
     if thread is not None and thread != state.session["thread_id"]:
@@ -51,12 +61,12 @@ def _check_interrupt(state: State, where: str, event: Doc) -> None:
 
 
 def _check_message(state: State, where: str, event: Doc, interrupted: bool) -> None:
-    idle = state.status == "idle"
-    if idle and (state.stopped or {}).get("type") == "budget_reached":
+    if held(state):
         raise InvalidRequest(
-            f"{where}: the session has reached its budget; only {', '.join(SETTLING)} are accepted."
+            f"{where}: the session has reached its budget; only {', '.join(SETTLING)} are accepted. "
+            "Raise or remove the budget, and it goes on."
         )
-    if idle and state.waiting and not interrupted:
+    if state.status == "idle" and state.waiting and not interrupted:
         calls = ", ".join(call.id for call in state.waiting)
         raise InvalidRequest(f"{where}: the session waits for answers to {calls}; answer or interrupt first.")
     check_content(f"{where}.content", event["content"])

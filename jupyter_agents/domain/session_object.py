@@ -1,7 +1,9 @@
 """The session object: what a create request makes of it, and how it is shown.
 
 Source: spec sections 3.1 and 3.2. The stored object has fields of its own that the wire never shows:
-``thread_id`` (the primary thread) and ``notes`` (sentences for the system prompt).
+``thread_id`` (the primary thread), ``notes`` (sentences for the system prompt), ``workspace_title``
+(what its workspace is named after, once the title has changed), ``startup_seconds`` and ``idled`` (of
+the primary thread).
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_agents.domain import limits, pricing
+from jupyter_agents.domain import budget, content, limits, pricing
 from jupyter_agents.domain.agents import TOOLSET, snapshot
 from jupyter_agents.domain.environments import allowed_hosts
 from jupyter_agents.domain.tools import OFFERED
@@ -19,8 +21,25 @@ from jupyter_agents.ids import parse_time
 
 Doc = dict[str, Any]
 
-OWN_FIELDS = ("thread_id", "notes")
+OWN_FIELDS = ("thread_id", "notes", "workspace_title", "startup_seconds", "idled")
 MAX_INITIAL_EVENTS = 50
+MAX_FILE_DOCUMENTS = 100
+CLEARABLE = ("tools", "mcp_servers", "skills")
+
+
+def cleared(body: Mapping[str, Any]) -> Doc:
+    """`body` of a create request with overrides that are null as the SDK's types know them: empty.
+
+    The wire takes null for any of them, those types only for ``system`` (spec section 3.1).
+    Raises `InvalidRequest` with code ``agent_model_required`` for a model that is null.
+    """
+    agent = body.get("agent")
+    if not isinstance(agent, dict) or agent.get("type") != "agent_with_overrides":
+        return dict(body)
+    if "model" in agent and agent["model"] is None:
+        raise InvalidRequest("agent.model: a session needs a model.", code="agent_model_required")
+    empty: Doc = {key: [] for key in CLEARABLE if key in agent and agent[key] is None}
+    return dict(body) | {"agent": agent | empty}
 
 
 def check_runnable(agent: Mapping[str, Any], body: Mapping[str, Any]) -> None:
@@ -64,21 +83,14 @@ def check_body(body: Mapping[str, Any]) -> None:
     for event in initial:
         if event["type"] != "user.message":
             raise NotSupported(f"initial_events of type {event['type']}")
-    budget = body.get("budget")
-    if budget is not None:
-        check_budget(budget)
+    if sum(_file_documents(event) for event in initial) > MAX_FILE_DOCUMENTS:
+        raise InvalidRequest(f"initial_events: at most {MAX_FILE_DOCUMENTS} documents may come from files.")
+    if body.get("budget") is not None:
+        budget.check(body["budget"])
 
 
-def check_budget(budget: Mapping[str, Any]) -> None:
-    """A budget in whole cents of USD above zero (spec section 3.1)."""
-    amount, currency = budget["max_list_cost"]["amount"], budget["max_list_cost"]["currency"]
-    if currency != "USD":
-        raise InvalidRequest("budget.max_list_cost.currency: expected 'USD'.")
-    whole = amount.isascii() and amount.isdigit() and not amount.startswith("0")
-    if not whole or len(amount) > 12:
-        raise InvalidRequest(
-            'budget.max_list_cost.amount: expected whole cents above zero as a string, such as "50".'
-        )
+def _file_documents(event: Mapping[str, Any]) -> int:
+    return sum(block["type"] == "document" for _, block in content.files(event.get("content") or []))
 
 
 def create_session(

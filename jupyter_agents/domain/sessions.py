@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Literal
 
-from jupyter_agents.domain import pricing
+from jupyter_agents.domain import budget, events, pricing
 from jupyter_agents.domain.events import Record
 from jupyter_agents.domain.usage import Usage
 from jupyter_agents.ids import parse_time
@@ -54,14 +53,18 @@ class Call:
 class State:
     """Everything the records say. Lists grow in place.
 
-    session: the object as created, with later updates. messages: the Messages thread. owes: whether
-    the model has yet to answer what stands last in it. announced: the calls that the newest
-    ``requires_action`` named. request: the open model request. stopped: the newest stop reason.
+    session: the object as created, with later updates; always the same dict. next_agent: one that waits
+    for the end of the turn. received: when the first client event came in. messages: the Messages
+    thread. owes: whether the model has yet to answer what stands last in it. announced: the calls that
+    the newest ``requires_action`` named. request: the open model request. stopped: the newest stop reason.
     rounds, failures, cuts: model requests of this turn, and how many of the last ones failed or were
     cut at their token limit.
     """
 
     session: Doc = field(default_factory=dict)
+    next_agent: Doc | None = None
+    received: datetime | None = None
+    startup_seconds: float | None = None
     status: Status = "idle"
     seq: int = 0
     last: datetime | None = None
@@ -103,15 +106,30 @@ class State:
 
     @property
     def over_budget(self) -> bool:
-        """Whether the list cost has reached the session's budget, in cents."""
-        budget = self.session["budget"]
-        if budget is None:
-            return False
-        return self.usage.cost * 100 >= Decimal(budget["max_list_cost"]["amount"])
+        """Whether the list cost has reached the session's budget."""
+        return budget.spent(self.usage, self.session["budget"])
 
-    def usage_wire(self) -> Doc:
-        """The wire's usage object."""
-        return self.usage.wire(priced=pricing.model(self.session["agent"]["model"]["id"]).known)
+    @property
+    def paused(self) -> bool:
+        """Whether the session stopped at its budget."""
+        return self.status == "idle" and self.stopped == events.BUDGET_REACHED
+
+    @property
+    def mid_turn(self) -> bool:
+        """Whether the session is idle in the middle of a turn."""
+        return bool(self.announced) or self.paused
+
+    def startup(self, at: datetime) -> float:
+        """Seconds from the first client event until `at`."""
+        return 0.0 if self.received is None else round((at - self.received).total_seconds(), 6)
+
+    def usage_wire(self, at: datetime | None = None) -> Doc:
+        """The wire's usage object; with the time of a turn that is running, up to `at`."""
+        usage = self.usage.wire(priced=pricing.model(self.session["agent"]["model"]["id"]).known)
+        if at is not None and self.running_since is not None:
+            elapsed = max((at - self.running_since).total_seconds(), 0.0)
+            usage["active_seconds"] = round(self.usage.active_seconds + elapsed, 6)
+        return usage
 
 
 def apply(state: State, record: Record) -> State:
@@ -126,6 +144,8 @@ def apply(state: State, record: Record) -> State:
     event = record.event
     if record.kind == "queued":
         state.queue.append(event)
+        if state.received is None and record.private:
+            state.received = parse_time(record.private["received_at"])
         return state
     at = parse_time(event["processed_at"])
     state.last = at
@@ -225,7 +245,9 @@ def _request_end(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 
 def _running(state: State, event: Doc, private: Doc, at: datetime) -> None:
-    if state.status == "idle" and not state.announced:
+    if state.startup_seconds is None:
+        state.startup_seconds = state.startup(at)
+    if state.status == "idle" and not state.mid_turn:
         state.turn += 1
         state.rounds = state.failures = state.cuts = 0
         state.stop_reason = state.stop_details = None
@@ -251,6 +273,7 @@ def _idle(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.status, state.exhausted = "idle", False
     state.stopped = event["stop_reason"]
     state.announced = frozenset(event["stop_reason"].get("event_ids", ()))
+    _take_next_agent(state)
 
 
 def _terminated(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -258,7 +281,15 @@ def _terminated(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 
 def _updated(state: State, event: Doc, private: Doc, at: datetime) -> None:
-    state.session |= private
+    changes = dict(private)
+    state.next_agent = changes.pop("agent", state.next_agent)
+    state.session |= changes
+    _take_next_agent(state)
+
+
+def _take_next_agent(state: State) -> None:
+    if state.next_agent is not None and not state.mid_turn:
+        state.session["agent"], state.next_agent = state.next_agent, None
 
 
 HANDLERS = {

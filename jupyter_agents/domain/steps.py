@@ -109,19 +109,26 @@ def queued_messages(state: State) -> list[Doc]:
     return [event for event in state.queue if event["type"] == "user.message"]
 
 
+def begins(state: State) -> bool:
+    """Whether an idle session is about to run."""
+    if state.status != "idle":
+        return False
+    now = step(state)
+    return isinstance(now, StartTurn | Settle) or (
+        isinstance(now, Interrupt) and bool(queued_messages(state))
+    )
+
+
 def _from_idle(state: State) -> Step:
     waiting = frozenset(call.id for call in state.waiting)
     if waiting:
         return Wait() if waiting == state.announced else _requires_action(state)
     if state.calls or state.announced:
         return StartTurn()
-    if not queued_messages(state) or _held_by_budget(state):
+    if state.paused and state.over_budget:
         return Wait()
-    return StartTurn()
-
-
-def _held_by_budget(state: State) -> bool:
-    return state.over_budget and (state.stopped or {}).get("type") == "budget_reached"
+    pending = queued_messages(state) or (state.paused and state.owes)
+    return StartTurn() if pending else Wait()
 
 
 def _from_running(state: State) -> Step:

@@ -22,7 +22,7 @@ from jupyter_agents.runtime.model import AnthropicModel, Model
 from jupyter_agents.runtime.recorder import Recorder
 from jupyter_agents.runtime.replay import ReplayModel
 from jupyter_agents.runtime.streams import Hub
-from jupyter_agents.runtime.tools import SessionTools
+from jupyter_agents.runtime.tools import STARTING_SECONDS, SessionTools
 from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.choose import Choice, choose
 from jupyter_agents.sandbox.workspace import workspace_path
@@ -128,9 +128,14 @@ class Context:
         await self.manager.start()
 
     async def stop(self) -> None:
-        """End sandboxes and streams, then close the store."""
+        """End sandboxes and streams, then close the store.
+
+        A probe that is under way is let through: cut short, its first process could be left behind.
+        """
         await self.manager.stop()
         await self.recorder.close()
+        if self.choices:
+            await asyncio.wait(self.choices.values(), timeout=STARTING_SECONDS)
         for task in self.choices.values():
             task.cancel()
         await asyncio.gather(*self.choices.values(), return_exceptions=True)
@@ -162,7 +167,8 @@ class Context:
             return root / str(given)
         notebook = metadata.get("jupyter-agents/notebook")
         beside = None if notebook is None else Path(notebook).parent
-        return workspace_path(root, beside, session["title"] or session["agent"]["name"], session["id"])
+        title: str = session.get("workspace_title") or session["title"] or session["agent"]["name"]
+        return workspace_path(root, beside, title, session["id"])
 
     def check_environment(self, environment: Doc) -> None:
         """Raises `InvalidRequest` for metadata of ours that cannot be served."""
@@ -196,7 +202,7 @@ class Context:
     def _tools(self, session: Doc) -> SessionTools:
         return SessionTools(
             session["id"],
-            needs_sandbox(session["agent"]),
+            lambda: needs_sandbox(session["agent"]),
             lambda: self._spec(session),
             lambda: self._provider(session),
             self.config.root_dir,

@@ -81,6 +81,8 @@ class Creator:
         if reference.get("version", 1) < 1:
             raise InvalidRequest("agent.version: expected 1 or more.")
         if reference.get("version") is not None:
+            if reference["version"] < 1:
+                raise InvalidRequest("agent.version: expected 1 or more.")
             agent = self._catalog.version(agent["id"], reference["version"])
         if reference.get("type") == "agent_with_overrides":
             agent = await asyncio.to_thread(agents.override, agent, reference)

@@ -238,7 +238,8 @@ async def _interrupt(session: Session, event: Doc) -> None:
 
 
 async def end_turn(session: Session, step: EndTurn, late: Sequence[Doc] = ()) -> None:
-    """Go idle. A turn that is given up closes what is open and takes the queued messages along.
+    """Go idle. A turn that is given up closes what is open; it takes the queued messages along, and so
+    does one that stops at its budget.
 
     late: changes that no call reported.
     """
@@ -250,6 +251,7 @@ async def end_turn(session: Session, step: EndTurn, late: Sequence[Doc] = ()) ->
             found.append(session.stamp.event(events.error(type, message, "exhausted")))
         if step.reason["type"] == "retries_exhausted":
             found += close_open(session, INTERRUPTED)
+        if step.reason["type"] in ("retries_exhausted", "budget_reached"):
             found += [session.stamp.event(message) for message in queued_messages(session.state)]
         return [*found, *_idle(session, step.reason, step.details)]
 
@@ -262,9 +264,6 @@ def _left_behind(session: Session, late: Sequence[Doc]) -> list[Draft]:
 
 def _idle(session: Session, reason: Doc, details: Doc | None = None) -> list[Draft]:
     state = session.state
-    usage = state.usage_wire()
-    if state.running_since is not None:
-        elapsed = (session.stamp.now() - state.running_since).total_seconds()
-        usage["active_seconds"] = round(usage["active_seconds"] + elapsed, 6)
+    usage = state.usage_wire(session.stamp.now())
     bodies = events.idle(state.primary, usage, state.session["budget"], reason, details)
     return [session.stamp.event(body) for body in bodies]

@@ -6,6 +6,7 @@ Source: spec sections 3.1, 3.6 and 5.8; docs/decisions.md "Processes".
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sqlite3
@@ -135,8 +136,9 @@ class SessionManager:
             stamp.seal(drafts)
 
             def project(connection: sqlite3.Connection) -> None:
+                status = "running" if initial else "idle"
                 documents.require(connection, "environment", doc["environment_id"])
-                documents.put(connection, "session", doc, status="idle")
+                documents.put(connection, "session", doc | {"status": status}, status=status)
                 documents.mark_unsettled(connection, session_id, bool(initial))
 
             parts.ownership.acquire(session_id)
@@ -145,17 +147,21 @@ class SessionManager:
             await parts.files.forget_session(session_id)
             parts.ownership.forget(session_id)
             raise
-        runner = self._runners[session_id] = self._runner(doc, _fold(records))
+        runner = self._runners[session_id] = self._runner(_fold(records))
         runner.wake()
         return self.show(session_id)
 
     def show(self, session_id: str) -> Doc:
-        """The session as the API shows it; of a live one, as it is this moment."""
-        doc = self.parts.catalog.get("session", session_id)
-        runner = self._runners.get(session_id)
-        if runner is not None and not runner.broken:
-            doc |= {"status": runner.status, "usage": runner.state.usage_wire()}
-        return session_object.wire(doc, rfc3339(self.parts.clock()))
+        """The session as the API shows it. Raises `NotFound`."""
+        return self.present(self.parts.catalog.get("session", session_id))
+
+    def present(self, doc: Doc) -> Doc:
+        """A stored session as the API shows it; of a live one, as it is this moment."""
+        now = self.parts.clock()
+        runner = self._runners.get(doc["id"])
+        if runner is not None and not runner.broken and doc["archived_at"] is None:
+            doc = doc | {"status": runner.status, "usage": runner.state.usage_wire(now)}
+        return session_object.wire(doc, rfc3339(now))
 
     async def runner(self, session_id: str) -> SessionRunner:
         """The runner of a session, loaded and recovered where it was not; we own it from now on.
@@ -166,7 +172,7 @@ class SessionManager:
             found = self._runners.get(session_id)
             if found is not None and not (found.broken or found.retired):
                 return found
-            doc = self.parts.catalog.get("session", session_id)
+            self.parts.catalog.get("session", session_id)
             if found is not None:
                 del self._runners[session_id]
                 await found.close()
@@ -176,7 +182,7 @@ class SessionManager:
                 )
             state = await asyncio.to_thread(lambda: _fold(self.parts.journal.read(session_id)))
             self._follower.catch_up(session_id)
-            runner = self._runner(doc, state)
+            runner = self._runner(state)
             await runner.recover()
             self._runners[session_id] = runner
             return runner
@@ -202,58 +208,74 @@ class SessionManager:
             except Retired:
                 continue
 
+    async def update(self, session_id: str, body: Doc) -> Doc:
+        """Change a session; returns it as shown on the wire (spec section 3.4)."""
+        doc = self.parts.catalog.get("session", session_id)
+        environment = self.parts.catalog.find("environment", doc["environment_id"]) or {"metadata": {}}
+        while True:
+            runner = await self.runner(session_id)
+            with contextlib.suppress(Retired):
+                await runner.update(body, lambda new: self.parts.check(new, environment))
+                return self.show(session_id)
+
     async def archive(self, session_id: str) -> Doc:
         """End a session for good; its history stays (spec section 3.6)."""
-        if self.parts.catalog.get("session", session_id)["archived_at"] is not None:
-            return self.show(session_id)
-        runner = await self.runner(session_id)
         ended = {"archived_at": rfc3339(self.parts.clock())}
+        while self.parts.catalog.get("session", session_id)["archived_at"] is None:
+            runner = await self.runner(session_id)
+            with contextlib.suppress(Retired):
+                await self._end(runner, ended)
+        return self.show(session_id)
 
+    async def _end(self, runner: SessionRunner, ended: Doc) -> None:
         def drafts() -> list[Draft]:
+            if runner.state.status == "terminated":
+                return []
             _refuse_running(runner, "archived")
             return [runner.stamp.event(body, ended) for body in terminated(runner.state.primary)]
 
         await runner.append(drafts)
-        self.parts.hub.end(session_id)
-        async with self._lock(session_id):
+        self.parts.hub.end(runner.id)
+        async with self._lock(runner.id):
             await self._unload(runner)
-        return self.show(session_id)
 
     async def delete(self, session_id: str) -> None:
         """Remove a session, its records and its files; uploads stay (spec section 3.6)."""
-        self.parts.catalog.get("session", session_id)
-        runner = await self.runner(session_id)
 
         def work(connection: sqlite3.Connection) -> None:
             delete_records(connection, session_id)
             documents.delete(connection, "session", session_id)
             documents.mark_unsettled(connection, session_id, False)
 
-        async with self._lock(session_id):
-            if self._runners.get(session_id) is not runner:
-                raise Conflict("The session changed meanwhile; try again.")
-            _refuse_running(runner, "deleted")
-            await runner.close()
-            await self.parts.write(work)
-            self._follower.deleted(session_id)
-            await self.parts.files.forget_session(session_id)
-            self.parts.forget(session_id)
-            self._runners.pop(session_id, None)
-            self.parts.ownership.forget(session_id)
+        while True:
+            runner = await self.runner(session_id)
+            async with self._lock(session_id):
+                if self._runners.get(session_id) is not runner:
+                    continue
+                _refuse_running(runner, "deleted")
+                await runner.close()
+                await self.parts.write(work)
+                self._follower.deleted(session_id)
+                await self.parts.files.forget_session(session_id)
+                self.parts.forget(session_id)
+                self._runners.pop(session_id, None)
+                self.parts.ownership.forget(session_id)
+                break
         self._loading.pop(session_id, None)
 
     def subscribe(self, session_id: str, deltas: tuple[str, ...]) -> Subscription:
         """Hear what a session's journal gets from now on."""
-        doc = self.parts.catalog.get("session", session_id)
+        self.parts.catalog.get("session", session_id)
         runner = self._runners.get(session_id)
         seq = self.parts.journal.last_seq(session_id) if runner is None else runner.state.seq
         subscription = self.parts.hub.subscribe(session_id, deltas, seq)
-        if doc["archived_at"] is not None:
+        doc = self.parts.catalog.find("session", session_id)
+        if doc is not None and doc["archived_at"] is not None:
             subscription.put(None)
         return subscription
 
-    def _runner(self, doc: Doc, state: State) -> SessionRunner:
-        return SessionRunner(self._services, state, self.parts.tools(doc))
+    def _runner(self, state: State) -> SessionRunner:
+        return SessionRunner(self._services, state, self.parts.tools(state.session))
 
     def _lock(self, session_id: str) -> asyncio.Lock:
         return self._loading.setdefault(session_id, asyncio.Lock())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_agents.domain import events, inbox, projection
+from jupyter_agents.domain import events, inbox, projection, session_update
 from jupyter_agents.domain.events import Draft, Stamp
 from jupyter_agents.domain.sessions import State, apply
 from jupyter_agents.domain.steps import (
@@ -21,11 +21,10 @@ from jupyter_agents.domain.steps import (
     Interrupt,
     Retry,
     RunTools,
-    Settle,
-    StartTurn,
     Step,
     Stop,
     Wait,
+    begins,
     step,
 )
 from jupyter_agents.ids import Clock, NewId
@@ -107,8 +106,7 @@ class SessionRunner:
     @property
     def status(self) -> str:
         """The session's status; one that is about to run is running, so that who polls is not misled."""
-        begins = self.state.status == "idle" and isinstance(step(self.state), StartTurn | Settle)
-        return "running" if begins else self.state.status
+        return "running" if begins(self.state) else self.state.status
 
     async def post(self, bodies: Sequence[Doc]) -> list[Doc]:
         """Take client events: checked, durable, then acted on. Returns them with their ids."""
@@ -117,11 +115,26 @@ class SessionRunner:
         def drafts() -> list[Draft]:
             inbox.check(self.state, bodies)
             taken.extend(self.stamp.queued(body) for body in bodies)
-            return taken
+            return [draft for draft in taken if inbox.stored(self.state, draft.event)]
 
         await self.append(drafts)
         self.wake()
         return [draft.event for draft in taken]
+
+    async def update(self, body: Doc, check: Callable[[Doc], None]) -> None:
+        """Change the session (spec section 3.4). Nothing is recorded where nothing changes.
+
+        check: raises `InvalidRequest` for new metadata that cannot be served; it is given the session.
+        """
+
+        def drafts() -> list[Draft]:
+            changed = session_update.changes(self.state, body, running=self.status != "idle")
+            if "metadata" in changed:
+                check(self.state.session | changed)
+            return [self.stamp.event(session_update.updated(changed), changed)] if changed else []
+
+        await self.append(drafts)
+        self.wake()
 
     async def recover(self) -> None:
         """Close what a crash left open, as errors; nothing is run a second time."""
@@ -167,7 +180,7 @@ class SessionRunner:
     def _projection(
         self, drafts: Sequence[Draft]
     ) -> tuple[Callable[[sqlite3.Connection], None] | None, bool]:
-        changes = projection.row(drafts)
+        changes = projection.row(self.state, drafts)
         unsettled = projection.unsettled(self.state, drafts)
         mark = None if unsettled == self._unsettled else unsettled
         if not changes and mark is None:

@@ -36,6 +36,8 @@ class SessionTools:
 
     Parameters
     ----------
+    wanted:
+        Whether the agent has a tool that runs in a sandbox; asked each time, as an update may change it.
     spec:
         Makes the sandbox's specification, at each start.
     provider:
@@ -49,7 +51,7 @@ class SessionTools:
     def __init__(
         self,
         session_id: str,
-        wanted: bool,
+        wanted: Callable[[], bool],
         spec: Callable[[], SandboxSpec],
         provider: Callable[[], Awaitable[SandboxProvider]],
         root: Path,
@@ -81,7 +83,7 @@ class SessionTools:
     async def prepare(self) -> None:
         """See `loop.Tools`."""
         self.used_at = self._clock()
-        if self._wanted and (self._starting is None or _failed(self._starting)):
+        if self._wanted() and (self._starting is None or _failed(self._starting)):
             self._starting = asyncio.create_task(self._start(), name=f"sandbox of {self._id}")
             self._starting.add_done_callback(_retrieved)
 

@@ -19,7 +19,7 @@ from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.context import Config, Context
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
-from jupyter_agents.server import agents, environments, events, files, local, openapi, sessions
+from jupyter_agents.server import agents, environments, events, files, local, openapi, sessions, threads
 from jupyter_agents.server.rates import KINDS, Rates
 from jupyter_agents.server.unbuilt import NothingHere
 
@@ -83,7 +83,7 @@ class JupyterAgents(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Register the routes; what is none of them answers 404 in the wire's shape."""
-        modules: Sequence[Any] = (agents, environments, sessions, events, files, local, openapi)
+        modules: Sequence[Any] = (agents, environments, sessions, events, threads, files, local, openapi)
         routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])
 

@@ -30,23 +30,12 @@ STUCK_SECONDS = 60.0
 Doc = dict[str, Any]
 
 
-class Events(Handler):
-    """Send and list."""
+class EventPages(Handler):
+    """Lists of events."""
 
-    @authenticated
-    @authorized
-    async def post(self, session_id: str) -> None:
-        """Send events: all are taken, durable, or none."""
-        sent = await self.context.manager.send(session_id, self.body(SEND)["events"])
-        self.reply({"data": sent})
-
-    @authenticated
-    @authorized
-    async def get(self, session_id: str) -> None:
-        """List events; those not processed yet stand last."""
+    async def reply_events(self, session_id: str, given: Doc) -> None:
+        """Answer one page; events not processed yet stand last. `given` is the query."""
         context = self.context
-        context.catalog.get("session", session_id)
-        given = self.arguments(LIST)
         order = given.get("order", "asc")
         limit = check_limit(given.get("limit"), MOST_EVENTS, MOST_EVENTS)
         cursor = parse_cursor(given.get("page"), order, int, str, str)
@@ -77,12 +66,28 @@ class Events(Handler):
         return [event for event in queued if not filter.types or event["type"] in filter.types]
 
 
-class EventStream(Handler):
-    """Server-sent events, from now on."""
+class Events(EventPages):
+    """Send and list."""
+
+    @authenticated
+    @authorized
+    async def post(self, session_id: str) -> None:
+        """Send events: all are taken, durable, or none."""
+        sent = await self.context.manager.send(session_id, self.body(SEND)["events"])
+        self.reply({"data": sent})
 
     @authenticated
     @authorized
     async def get(self, session_id: str) -> None:
+        """List events."""
+        self.context.catalog.get("session", session_id)
+        await self.reply_events(session_id, self.arguments(LIST))
+
+
+class EventStreams(Handler):
+    """Server-sent events, from now on."""
+
+    async def stream_events(self, session_id: str) -> None:
         """Stream events until the session ends or the client goes away."""
         deltas = self._deltas()
         subscription = self.context.manager.subscribe(session_id, deltas)
@@ -135,6 +140,16 @@ class EventStream(Handler):
         except TimeoutError:
             self.request.connection.stream.close()  # type: ignore[union-attr]
             raise StreamClosedError from None
+
+
+class EventStream(EventStreams):
+    """The session's stream."""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        """Stream the session's events."""
+        await self.stream_events(session_id)
 
 
 def _frame(data: str) -> str:

@@ -8,14 +8,23 @@ from jupyter_server.auth.decorator import authorized
 from tornado.web import authenticated
 
 from jupyter_agents import wire
-from jupyter_agents.domain.session_object import wire as show
-from jupyter_agents.errors import InvalidRequest, NotSupported
-from jupyter_agents.ids import rfc3339
+from jupyter_agents.domain.session_object import cleared
+from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.server.handlers import Handler, age_bounds, age_cursor, check_limit
 from jupyter_agents.store.catalog import ACTIVE, Where
 
 CREATE = wire.strict(wire.SessionCreate)
+UPDATE = wire.strict(wire.SessionUpdate)
 LIST = wire.query(wire.SessionList)
+
+FIELDS = {
+    "agent_id": "$.agent.id",
+    "agent_version": "$.agent.version",
+    "deployment_id": "$.deployment_id",
+}
+HAS_STORE = (
+    "EXISTS (SELECT 1 FROM json_each(body, '$.resources') WHERE json_extract(value, '$.memory_store_id') = ?)"
+)
 
 
 class Sessions(Handler):
@@ -25,7 +34,7 @@ class Sessions(Handler):
     @authorized
     async def post(self) -> None:
         """Create a session."""
-        self.reply(await self.context.manager.create(self.body(CREATE)))
+        self.reply(await self.context.manager.create(CREATE(cleared(self.body()))))
 
     @authenticated
     @authorized
@@ -37,23 +46,21 @@ class Sessions(Handler):
         where = age_bounds(given, cursor) & _filters(given)
         limit = check_limit(given.get("limit"), 20, 100)
         page = self.context.catalog.page("session", where, order, cursor, limit)
-        now = rfc3339(self.context.clock())
-        self.reply_page(page, lambda doc: show(doc, now), previous=True)
+        self.reply_page(page, self.context.manager.present, previous=True)
 
 
 def _filters(given: dict[str, Any]) -> Where:
     if "agent_version" in given and "agent_id" not in given:
         raise InvalidRequest("agent_version: only together with agent_id.")
     where = Where() if given.get("include_archived") else ACTIVE
-    for name, path in (("agent_id", "$.agent.id"), ("agent_version", "$.agent.version")):
+    for name, path in FIELDS.items():
         if name in given:
             where &= Where((f"json_extract(body, '{path}') = ?",), (given[name],))
     if given.get("statuses"):
         marks = ",".join("?" * len(given["statuses"]))
         where &= Where((f"status IN ({marks})",), tuple(given["statuses"]))
-    for name in ("deployment_id", "memory_store_id"):
-        if name in given:
-            where &= Where(("0",))
+    if "memory_store_id" in given:
+        where &= Where((HAS_STORE,), (given["memory_store_id"],))
     return where
 
 
@@ -69,8 +76,8 @@ class Session(Handler):
     @authenticated
     @authorized
     async def post(self, session_id: str) -> None:
-        """Updates are not built."""
-        raise NotSupported("sessions.update")
+        """Update a session."""
+        self.reply(await self.context.manager.update(session_id, self.body(UPDATE)))
 
     @authenticated
     @authorized

@@ -16,7 +16,6 @@ from jupyter_agents.server.handlers import Handler
 
 FEATURES = {
     r"v1/sessions/[^/]+/resources(/.*)?": "sessions.resources",
-    r"v1/sessions/[^/]+/threads(/.*)?": "sessions.threads",
     r"v1/environments/[^/]+/work(/.*)?": "environments.work",
     r"v1/memory_stores(/.*)?": "memory_stores",
     r"v1/vaults(/.*)?": "vaults",

@@ -244,6 +244,36 @@ def test_overrides_replace_clear_or_keep() -> None:
     assert caught.value.code == "agent_model_required"
 
 
+@pytest.mark.parametrize(
+    ("given", "effort"),
+    [
+        ("claude-opus-5", "high"),
+        ({"id": "claude-opus-5"}, "high"),
+        ({"id": "claude-opus-5", "effort": "max"}, "max"),
+        ({"id": "claude-opus-5-5", "effort": {"type": "low"}}, "low"),
+    ],
+)
+def test_an_override_of_the_model_has_its_own_effort(given: Any, effort: str) -> None:
+    agent = made(model={"id": "claude-opus-5", "effort": "low"})
+    assert override(agent, {"model": given})["model"]["effort"] == {"type": effort}
+
+
+def test_skills_need_tools() -> None:
+    agent = made(tools=[TOOLSET]) | {"skills": [{"type": "anthropic", "skill_id": "xlsx", "version": "1"}]}
+    with pytest.raises(InvalidRequest, match=r"^skills: "):
+        override(agent, {"tools": []})
+    assert override(agent, {"tools": [], "skills": []})["tools"] == []
+
+
+@pytest.mark.parametrize("cleared", [{"mcp_servers": []}, {"tools": []}])
+def test_an_override_leaves_no_half_of_a_pair(cleared: Doc) -> None:
+    agent = made(mcp_servers=[SERVER], tools=[{"type": "mcp_toolset", "mcp_server_name": "docs"}])
+    with pytest.raises(InvalidRequest, match="'docs' needs"):
+        override(agent, cleared)
+    both = override(agent, {"mcp_servers": [], "tools": []})
+    assert (both["mcp_servers"], both["tools"]) == ([], [])
+
+
 def test_a_snapshot_has_what_a_session_shows() -> None:
     shown = snapshot(made())
     assert {"id", "version", "tools", "execution_identity"} <= shown.keys()

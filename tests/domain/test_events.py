@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from jupyter_agents.domain import events
 from jupyter_agents.domain.events import Stamp
 from jupyter_agents.ids import parse_time
-from tests.domain.talk import START, Clock, Ids
+from tests.domain.talk import NOW, START, Clock, Ids
 
 
 def test_times_are_given_in_the_order_of_the_journal_a_microsecond_apart() -> None:
@@ -35,6 +35,7 @@ def test_a_queued_event_has_no_time() -> None:
     draft = stamp.queued({"type": "user.interrupt"})
     stamp.seal([draft])
     assert draft.event == {"id": "sevt_1", "type": "user.interrupt"}
+    assert draft.private == {"received_at": NOW}
 
 
 def test_usage_stands_right_before_idle() -> None:

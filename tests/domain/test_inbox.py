@@ -7,12 +7,13 @@ import pytest
 
 from jupyter_agents.domain import inbox
 from jupyter_agents.errors import Conflict, InvalidRequest, NotSupported
-from tests.domain.talk import Talk, text
+from tests.domain.talk import USAGE, Talk, text
 
 Doc = dict[str, Any]
 
 MESSAGE: Doc = {"type": "user.message", "content": [text("hi")]}
 INTERRUPT: Doc = {"type": "user.interrupt"}
+CENT: Doc = {"type": "limit", "max_list_cost": {"amount": "1", "currency": "USD"}}
 
 
 def confirm(call: str, result: str = "allow", **more: Any) -> Doc:
@@ -126,12 +127,18 @@ def test_an_allowed_call_was_not_asked_for() -> None:
 
 
 def test_only_settling_events_are_taken_at_the_budget() -> None:
-    talk = Talk()
+    talk = Talk(budget=CENT)
     talk.turn()
-    talk.answer(text("a"))
+    talk.message("steer")
+    talk.answer(text("a"), usage=USAGE | {"input_tokens": 2000})
+    inbox.check(talk.state, [MESSAGE])
     talk.idle("budget_reached")
-    assert "budget" in refused(talk, MESSAGE)
+    assert all(kind in refused(talk, MESSAGE) for kind in inbox.SETTLING)
     inbox.check(talk.state, [INTERRUPT])
+    assert not inbox.stored(talk.state, INTERRUPT)
+    talk.event({"type": "session.updated"}, {"budget": None})
+    inbox.check(talk.state, [MESSAGE])
+    assert inbox.stored(talk.state, INTERRUPT)
 
 
 def test_an_interrupt_may_name_the_primary_thread_only() -> None:

@@ -138,3 +138,37 @@ def test_a_budget_needs_a_price() -> None:
     with pytest.raises(InvalidRequest) as caught:
         session_object.check_runnable(agent(model="local"), budget("5"))
     assert caught.value.code == "model_not_budgetable"
+
+
+def overrides(**given: Any) -> Doc:
+    return {"agent": {"type": "agent_with_overrides", "id": "agent_1", **given}}
+
+
+def test_overrides_that_are_null_are_cleared() -> None:
+    given = overrides(tools=None, mcp_servers=None, skills=None, system=None)
+    assert session_object.cleared(given) == overrides(tools=[], mcp_servers=[], skills=[], system=None)
+    assert given == overrides(tools=None, mcp_servers=None, skills=None, system=None)
+    wire.strict(wire.SessionCreate)(session_object.cleared(given) | {"environment_id": "env_1"})
+
+
+def test_a_model_cannot_be_cleared() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        session_object.cleared(overrides(model=None))
+    assert caught.value.code == "agent_model_required"
+
+
+@pytest.mark.parametrize("agent", ["agent_1", None, [], {"type": "agent", "id": "a", "model": None}])
+def test_other_references_are_left_to_the_types(agent: Any) -> None:
+    assert session_object.cleared({"agent": agent}) == {"agent": agent}
+
+
+def test_a_hundred_first_documents_from_files_at_most() -> None:
+    def message(kind: str, source: str, times: int) -> Doc:
+        block = {"type": kind, "source": {"type": source, "file_id": "file_1"}}
+        return {"type": "user.message", "content": [block] * times}
+
+    fine = [message("document", "file", 60), message("document", "file", 40)]
+    fine += [message("image", "file", 50), message("document", "text", 50)]
+    session_object.check_body({"initial_events": fine})
+    with pytest.raises(InvalidRequest, match="initial_events: at most 100"):
+        session_object.check_body({"initial_events": [*fine, message("document", "file", 1)]})

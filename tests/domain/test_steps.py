@@ -18,6 +18,7 @@ from jupyter_agents.domain.steps import (
     Step,
     Stop,
     Wait,
+    begins,
     step,
 )
 from tests.domain.talk import USAGE, Talk, text
@@ -285,6 +286,17 @@ def test_a_message_after_an_overshoot_is_held_and_not_asked_for_ever() -> None:
     assert step(talk.state) == Wait()
 
 
+def test_who_is_about_to_run() -> None:
+    talk = Talk()
+    assert not begins(talk.state)
+    talk.interrupt()
+    assert not begins(talk.state)
+    talk.message()
+    assert begins(talk.state)
+    talk.running()
+    assert not begins(talk.state)
+
+
 def test_an_asked_call_outranks_the_budget() -> None:
     talk = Talk(**BUDGET)
     talk.turn()
@@ -296,6 +308,77 @@ def test_an_asked_call_outranks_the_budget() -> None:
     assert isinstance(step(talk.state), RunTools)
     talk.result(asked)
     assert ended(step(talk.state)) == "budget_reached"
+
+
+def raised(talk: Talk) -> None:
+    limit = {"type": "limit", "max_list_cost": {"amount": "9", "currency": "USD"}}
+    talk.event({"type": "session.updated", "budget": limit}, {"budget": limit})
+
+
+def removed(talk: Talk) -> None:
+    talk.event({"type": "session.updated", "budget": None}, {"budget": None})
+
+
+def renamed(talk: Talk) -> None:
+    talk.event({"type": "session.updated", "title": "N"}, {"title": "N"})
+
+
+def paused_after_a_call() -> Talk:
+    """A session whose model has yet to be given a result, at its budget."""
+    talk = Talk(**BUDGET)
+    talk.turn()
+    (call,) = talk.calls("allow", usage=DEAR)
+    talk.result(call)
+    talk.idle("budget_reached")
+    return talk
+
+
+def paused_before_a_message() -> Talk:
+    talk = Talk(**BUDGET)
+    talk.turn()
+    talk.answer(text("Done."), usage=DEAR)
+    talk.message("more")
+    talk.idle("budget_reached")
+    return talk
+
+
+@pytest.mark.parametrize("pause", [paused_after_a_call, paused_before_a_message])
+@pytest.mark.parametrize(
+    ("change", "after"), [(raised, StartTurn()), (removed, StartTurn()), (renamed, Wait())]
+)
+def test_a_new_budget_resumes_what_it_paused(
+    pause: Callable[[], Talk], change: Callable[[Talk], None], after: Step
+) -> None:
+    talk = pause()
+    assert step(talk.state) == Wait() and not begins(talk.state)
+    change(talk)
+    assert step(talk.state) == after
+    assert begins(talk.state) == (after == StartTurn())
+    if after == StartTurn():
+        talk.running()
+        assert isinstance(step(talk.state), CallModel)
+        assert (talk.state.turn, talk.state.rounds) == (1, 1)
+
+
+@pytest.mark.parametrize("change", [raised, removed])
+def test_a_new_budget_starts_nothing_where_nothing_was_paused(change: Callable[[Talk], None]) -> None:
+    talk = Talk(**BUDGET)
+    talk.turn()
+    talk.answer(text("Done."), usage=DEAR)
+    talk.idle()
+    change(talk)
+    assert step(talk.state) == Wait()
+
+
+def test_what_was_interrupted_is_not_resumed_by_a_new_budget() -> None:
+    talk = Talk(**BUDGET)
+    talk.turn()
+    (asked,) = talk.calls("ask", usage=DEAR)
+    talk.idle("requires_action", event_ids=[asked])
+    talk.result(asked, is_error=True)
+    talk.idle()
+    removed(talk)
+    assert step(talk.state) == Wait()
 
 
 def test_a_terminated_session_stops() -> None:

@@ -280,3 +280,26 @@ def test_completion(kernel: Kernel) -> None:
     assert "define" in kernel.complete("%agent def")
     assert "--max-turns" in kernel.complete("%%agent completer --max")
     assert "deny" in kernel.complete("%%agent --on-ask de")
+
+
+def test_a_budget_stops_the_work_and_a_higher_one_lets_it_go_on(kernel: Kernel, model: ScriptedModel) -> None:
+    define(kernel, "spender")
+    dear = {"input_tokens": 20_000, "output_tokens": 10}
+    model.script[:] = [Reply([call("bash", command="echo ran")], usage=dear)]
+    fails(kernel.run("%%agent spender --budget 0.10\nSpend"), "budget", "--budget")
+    fails(kernel.run("%%agent spender --budget 0.05\nMore"), "greater than")
+    fails(kernel.run("%%agent spender\nMore"), "budget")
+    model.script[:] = [[say("Went on.")], [say("More.")]]
+    answer = kernel.run("%%agent spender --budget 5 --max-turns 7\nMore")
+    assert answer.status == "ok", answer.errors
+    assert answer.transcript["status"] == "done"
+    asked = str(model.requests[-1]["messages"])
+    assert "Spend" in asked and "ran" in asked and "More" in asked
+
+
+def test_a_message_that_meets_the_budget_ends_its_cell(kernel: Kernel, model: ScriptedModel) -> None:
+    define(kernel, "saver")
+    dear = {"input_tokens": 20_000, "output_tokens": 10}
+    model.script[:] = [Reply([say("Dear.")], usage=dear)]
+    assert kernel.run("%%agent saver --budget 0.10\nOne").status == "ok"
+    fails(kernel.run("%%agent saver\nTwo"), "budget is reached")

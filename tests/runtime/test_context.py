@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from jupyter_agents.domain.environments import create_environment, update_environment
 from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.runtime.context import Config, Context
+from jupyter_agents.sandbox.base import Probe
+from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
 from jupyter_agents.testing import ScriptedModel, say
 from tests.domain.talk import NOW
 from tests.runtime.conftest import Runtime, only
@@ -109,3 +112,22 @@ async def test_the_hosts_of_mcp_servers_join_a_sandboxs(bare: Runtime, networkin
     )
     network = bare.context._spec(doc).network
     assert (None if network is None else network.allowed_hosts) == hosts
+
+
+class SlowProvider(BubblewrapProvider):
+    """One whose probe notes whether it was let through."""
+
+    through = False
+
+    async def probe(self) -> Probe:
+        await asyncio.sleep(0.05)
+        self.through = True
+        return Probe(self.kind, False, "It is slow.")
+
+
+async def test_a_probe_under_way_is_let_through_at_the_end(config: Config) -> None:
+    provider = SlowProvider()
+    context = Context(config, lambda: [provider])
+    await context.start()
+    await context.stop()
+    assert provider.through

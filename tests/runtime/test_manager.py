@@ -15,7 +15,7 @@ from jupyter_agents.runtime import manager as module
 from jupyter_agents.runtime.runner import Retired
 from jupyter_agents.runtime.streams import Closed
 from jupyter_agents.testing import Reply, call, say
-from tests.runtime.conftest import CUSTOM, Runtime, only, types
+from tests.runtime.conftest import CUSTOM, TOOLSET, Runtime, only, types
 from tests.support import user
 
 Doc = dict[str, Any]
@@ -237,3 +237,196 @@ async def test_events_sent_at_once_all_arrive(runtime: Runtime) -> None:
             await asyncio.sleep(0.02)
     texts = [e["content"][0]["text"] for e in runtime.events(session) if e["type"] == "user.message"]
     assert texts == [f"message {n}" for n in range(20)]
+
+
+def limit(amount: str) -> Doc:
+    return {"type": "limit", "max_list_cost": {"amount": amount, "currency": "USD"}}
+
+
+async def update(runtime: Runtime, session: str, **body: Any) -> Doc:
+    return await runtime.context.manager.update(session, body)
+
+
+async def test_an_update_shows_at_once_survives_and_is_seen_elsewhere(
+    runtime: Runtime, other: Runtime
+) -> None:
+    session = await runtime.session(title="One", metadata={"k": "v", "gone": "x"})
+    far = other.listen(session)
+    shown = await update(runtime, session, title="Two", metadata={"k": "w", "gone": None})
+    assert (shown["title"], shown["metadata"]) == ("Two", {"k": "w"})
+    assert shown["updated_at"] > shown["created_at"]
+    event = only(runtime.events(session), "session.updated")
+    assert (event["title"], event["metadata"]) == ("Two", {"k": "w"}) and "agent" not in event
+    assert await other.until(far, "session.updated") == event
+    assert row(other, session)["title"] == "Two"
+    with pytest.raises(Conflict, match="Another Jupyter server"):
+        await update(other, session, title="Three")
+    await runtime.restart()
+    assert row(runtime, session)["title"] == "Two"
+    assert runtime.folded(session).session["metadata"] == {"k": "w"}
+
+
+async def test_an_update_that_changes_nothing_is_not_recorded(runtime: Runtime) -> None:
+    session = await runtime.session(title="One", budget=limit("50"))
+    before = row(runtime, session)
+    same = {"title": "One", "metadata": {}, "budget": limit("50"), "agent": {"mcp_servers": []}}
+    after = await update(runtime, session, **same)
+    assert runtime.events(session) == []
+    assert before | {"stats": after["stats"]} == after
+
+
+@pytest.mark.parametrize("metadata", [{"jupyter-agents/cpus": "1000"}, {"jupyter-agents/nonsense": "1"}])
+async def test_metadata_of_ours_is_checked_again(runtime: Runtime, metadata: Doc) -> None:
+    session = await runtime.session()
+    with pytest.raises(InvalidRequest, match="jupyter-agents/"):
+        await update(runtime, session, title="N", metadata=metadata)
+    assert row(runtime, session)["title"] is None and runtime.events(session) == []
+
+
+async def test_a_new_title_leaves_the_workspace_where_it_is(runtime: Runtime) -> None:
+    session = await runtime.session(
+        title="One", script=[[call("bash", command="echo kept > a")], [say("a")]] * 2
+    )
+    await runtime.turn(session, "go")
+    before = runtime.workspace(session)
+    await update(runtime, session, title="Two")
+    await runtime.restart()
+    assert runtime.workspace(session) == before
+    runtime.model.script[:] = [[call("bash", command="cat a")], [say("a")]]
+    result = only(await runtime.turn(session, "go"), "agent.tool_result")
+    assert result["content"][0]["text"] == "kept\n"
+
+
+async def test_new_tools_bring_a_sandbox_and_take_it_away(runtime: Runtime) -> None:
+    session = await runtime.session(CUSTOM, script=[[say("No tools.")]])
+    await runtime.turn(session, "go")
+    runner = runtime.context.manager.live(session)
+    assert runner is not None and runner.tools.state == "none"
+    await update(runtime, session, agent={"tools": [TOOLSET]})
+    runtime.model.script[:] = [[call("bash", command="echo ran")], [say("Done.")]]
+    result = only(await runtime.turn(session, "go"), "agent.tool_result")
+    assert result["content"][0]["text"] == "ran\n" and runner.tools.state == "running"
+    await update(runtime, session, agent={"tools": []})
+    runtime.model.script[:] = [[call("bash", command="echo ran")], [say("Done.")]]
+    denied = only(await runtime.turn(session, "go"), "agent.tool_result")
+    assert denied["is_error"] and "no tool named 'bash'" in denied["content"][0]["text"]
+    assert "tools" not in runtime.model.requests[-1]
+
+
+async def test_a_running_session_keeps_its_tools(runtime: Runtime) -> None:
+    session = await runtime.session(script=[Reply([say("word " * 100)], delay=0.02)])
+    listening = runtime.listen(session, "agent.message")
+    await runtime.send(session, "go")
+    await runtime.until(listening, "event_delta")
+    with pytest.raises(InvalidRequest, match=r"agent: .*user\.interrupt"):
+        await update(runtime, session, agent={"tools": []})
+    assert (await update(runtime, session, title="N"))["status"] == "running"
+    await runtime.send(session, {"type": "user.interrupt"})
+    await runtime.until_idle(listening)
+    assert (await update(runtime, session, agent={"tools": []}))["agent"]["tools"] == []
+
+
+async def at_its_budget(runtime: Runtime) -> str:
+    """A session that stands still at its cap with a result that the model has not seen."""
+    dear = {"input_tokens": 20_000, "output_tokens": 10}
+    runtime.model.script[:] = [Reply([call("bash", command="echo ran")], usage=dear)]
+    session = await runtime.session(budget=limit("10"))
+    found = await runtime.turn(session, "go")
+    assert found[-1]["stop_reason"] == {"type": "budget_reached"}
+    return session
+
+
+@pytest.mark.parametrize("budget", [limit("500"), None])
+async def test_a_new_budget_lets_the_work_go_on(runtime: Runtime, budget: Doc | None) -> None:
+    session = await at_its_budget(runtime)
+    runtime.model.script.append([say("Done.")])
+    listening = runtime.listen(session)
+    assert (await update(runtime, session, budget=budget))["status"] == "running"
+    found = await runtime.until_idle(listening)
+    assert types(found) == [
+        "session.updated",
+        "session.status_running",
+        "session.thread_status_running",
+        "span.model_request_start",
+        "agent.message",
+        "span.model_request_end",
+        "session.thread_status_idle",
+        "session.usage",
+        "session.status_idle",
+    ]
+    assert found[-1]["stop_reason"] == {"type": "end_turn"} and found[-2]["budget"] == budget
+    assert row(runtime, session)["budget"] == budget
+    assert runtime.folded(session).turn == 1
+
+
+async def test_a_new_budget_counts_after_a_crash(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await at_its_budget(runtime)
+    assert runtime.context.catalog.unsettled() == []
+    monkeypatch.setattr("jupyter_agents.runtime.runner.SessionRunner.wake", lambda self: None)
+    await update(runtime, session, budget=None)
+    monkeypatch.undo()
+    runtime.model.script.append([say("Done.")])
+    await runtime.restart()
+    async with asyncio.timeout(10):
+        while "agent.message" not in types(runtime.events(session)):
+            await asyncio.sleep(0.02)
+
+
+async def test_an_interrupt_at_the_budget_is_taken_and_not_kept(runtime: Runtime) -> None:
+    session = await at_its_budget(runtime)
+    before = runtime.folded(session)
+    (taken,) = await runtime.send(session, {"type": "user.interrupt"})
+    assert taken["id"] and runtime.folded(session) == before
+    assert runtime.context.manager.queued(session) == []
+
+
+async def test_who_archives_at_once_gets_one_end(runtime: Runtime) -> None:
+    session = await runtime.session()
+    shown = await asyncio.gather(*(runtime.context.manager.archive(session) for _ in range(3)))
+    assert len({found["archived_at"] for found in shown}) == 1
+    assert types(runtime.events(session)) == ["session.thread_status_terminated", "session.status_terminated"]
+    with pytest.raises(InvalidRequest, match="archived"):
+        await update(runtime, session, title="N")
+
+
+async def test_another_process_sees_a_session_run_as_soon_as_it_was_sent_something(
+    runtime: Runtime, other: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await runtime.session()
+    monkeypatch.setattr("jupyter_agents.runtime.runner.SessionRunner.wake", lambda self: None)
+    await runtime.send(session, "go")
+    assert row(other, session)["status"] == row(runtime, session)["status"] == "running"
+
+
+async def test_the_time_of_a_turn_counts_while_it_lasts(runtime: Runtime) -> None:
+    session = await runtime.session(script=[[call("bash", command="sleep 0.3")], [say("Done.")]])
+    listening = runtime.listen(session)
+    await runtime.send(session, "go")
+    await runtime.until(listening, "agent.tool_result")
+    during = row(runtime, session)
+    assert during["stats"]["active_seconds"] == during["usage"]["active_seconds"] >= 0.3
+    await runtime.until_idle(listening)
+    after = row(runtime, session)["usage"]["active_seconds"]
+    assert after >= during["usage"]["active_seconds"]
+    assert row(runtime, session)["usage"]["active_seconds"] == after
+
+
+async def test_a_message_that_meets_the_budget_is_taken_and_answered_later(runtime: Runtime) -> None:
+    dear = {"input_tokens": 20_000, "output_tokens": 10}
+    session = await runtime.session(script=[Reply([say("Dear.")], usage=dear)], budget=limit("10"))
+    assert (await runtime.turn(session, "one"))[-1]["stop_reason"] == {"type": "end_turn"}
+    assert types(await runtime.turn(session, "two")) == [
+        "session.status_running",
+        "session.thread_status_running",
+        "user.message",
+        "session.thread_status_idle",
+        "session.usage",
+        "session.status_idle",
+    ]
+    assert runtime.context.manager.queued(session) == [] == runtime.context.catalog.unsettled()
+    runtime.model.script[:] = [[say("Done.")]]
+    listening = runtime.listen(session)
+    await update(runtime, session, budget=None)
+    assert "agent.message" in types(await runtime.until_idle(listening))
+    asked = [m["content"][-1]["text"] for m in runtime.model.requests[-1]["messages"]]
+    assert asked == ["one", "Dear.", "two"]

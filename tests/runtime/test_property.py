@@ -1,7 +1,7 @@
 """Whatever happens to a session, in whatever order, its journal stays true.
 
-A scripted model in this process answers, fails, asks for tools or hangs; clients send, answer and
-interrupt; the server restarts. The sandbox is a function.
+A scripted model in this process answers, fails, asks for tools or hangs; clients send, answer,
+interrupt and update; the server restarts. The sandbox is a function.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,30 @@ Doc = dict[str, Any]
 
 PLANS = ("say", "empty", "call", "ask", "custom", "mixed", "cut", "transient", "fatal", "hang", "bug")
 USAGE = {
-    "input_tokens": 9,
+    "input_tokens": 900,
     "output_tokens": 1,
     "cache_read_input_tokens": 0,
     "cache_creation_input_tokens": 0,
 }
 numbers = itertools.count()
+
+
+def cap(cents: str) -> Doc:
+    return {"type": "limit", "max_list_cost": {"amount": cents, "currency": "USD"}}
+
+
+UPDATES: list[Doc] = [
+    {"title": "New"},
+    {"title": None, "metadata": {"jupyter-agents/max-turns": "3"}},
+    {"metadata": {"jupyter-agents/max-turns": None, "k": "v"}},
+    {"agent": {"tools": [asking("write")]}},
+    {"agent": {"tools": [CUSTOM]}},
+    {"agent": {"tools": [asking("write"), CUSTOM]}},
+    {"budget": cap("1")},
+    {"budget": cap("2")},
+    {"budget": cap("500")},
+    {"budget": None},
+]
 
 
 def use(name: str, *_: Any) -> Doc:
@@ -142,7 +161,7 @@ class Sessions(RuleBasedStateMachine):
     async def _begin(self) -> None:
         self._prepare()
         await self.runtime.context.start()
-        self.session = await self.runtime.session(asking("write"), CUSTOM)
+        self.session = await self.runtime.session(asking("write"), CUSTOM, budget=cap("1"))
 
     def _prepare(self) -> None:
         context = self.runtime.context
@@ -155,6 +174,14 @@ class Sessions(RuleBasedStateMachine):
     def message(self, plans: list[str], words: int) -> None:
         self.plans.plans += plans
         self._send(*[user("go")] * words)
+
+    @rule(body=st.sampled_from(UPDATES))
+    def update(self, body: Doc) -> None:
+        self.do(self._update(body))
+
+    async def _update(self, body: Doc) -> None:
+        with suppress(ApiError):
+            await self.runtime.context.manager.update(self.session, body)
 
     @rule()
     def interrupt(self) -> None:
@@ -208,7 +235,7 @@ class Sessions(RuleBasedStateMachine):
             sent = await self.runtime.context.manager.send(self.session, bodies)
         except ApiError:
             return
-        self.acknowledged += [event["id"] for event in sent]
+        self.acknowledged += [event["id"] for event in sent if event["type"] != "user.interrupt"]
 
     @precondition(lambda self: hasattr(self, "session"))
     @invariant()
@@ -224,7 +251,10 @@ class Sessions(RuleBasedStateMachine):
         assert not runner.broken
         async with runner._lock:
             assert runner.state == self.runtime.folded(self.session)
-            assert manager.show(self.session)["status"] == runner.status
+            shown, state = manager.show(self.session), runner.state
+            assert shown["status"] == runner.status
+            told = state.session | {"agent": state.next_agent or state.session["agent"]}
+            assert all(shown[key] == told[key] for key in ("title", "metadata", "budget", "agent"))
 
     @precondition(lambda self: hasattr(self, "session"))
     @invariant()

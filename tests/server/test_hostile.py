@@ -48,6 +48,8 @@ def path_for(server: Server, params: Any) -> str:
         return f"v1/agents/{server.agent().id}"
     if params is wire.EnvironmentUpdate:
         return f"v1/environments/{server.session().environment_id}"
+    if params is wire.SessionUpdate:
+        return f"v1/sessions/{server.session().id}"
     return f"v1/sessions/{server.session().id}/events"
 
 
@@ -121,6 +123,10 @@ def test_a_strange_id(server: Server, id: str) -> None:
         ("DELETE", "v1/environments/{}"),
         ("POST", "v1/environments/{}/archive"),
         ("GET", "v1/sessions/{}"),
+        ("POST", "v1/sessions/{}"),
+        ("GET", "v1/sessions/{}/threads"),
+        ("GET", "v1/sessions/sesn_1/threads/{}"),
+        ("GET", "v1/sessions/sesn_1/threads/{}/stream"),
         ("DELETE", "v1/sessions/{}"),
         ("GET", "v1/sessions/{}/events"),
         ("GET", "v1/sessions/{}/events/stream"),
@@ -188,6 +194,7 @@ def test_a_strange_query(server: Server, name: str) -> None:
         "v1/environments",
         "v1/sessions",
         f"v1/sessions/{session.id}/events",
+        f"v1/sessions/{session.id}/threads",
         "v1/files",
         f"local/sessions/{session.id}/changes",
     ):

@@ -9,20 +9,18 @@ import anthropic
 import pytest
 
 from jupyter_agents import wire
-from jupyter_agents.server import agents, environments, events, files, local, sessions
+from jupyter_agents.server import agents, environments, events, files, local, sessions, threads
 from jupyter_agents.testing import ScriptedModel, call, say
 from tests.support import TOKEN, Home, Server, serving, types
 
 ROUTES = [
     (method, pattern.replace("([^/]+)", "some_id").removeprefix("/"))
-    for module in (agents, environments, sessions, events, files, local)
+    for module in (agents, environments, sessions, events, threads, files, local)
     for pattern, handler in module.ROUTES
     for method in ("GET", "POST", "DELETE")
     if method.lower() in vars(handler)
 ]
-UNBUILT_ROUTES = {
-    ("POST", "v1/sessions/some_id"),
-}
+UNBUILT_ROUTES = {}
 UNKNOWN = {(method, path) for method, path in ROUTES if "some_id" in path} - UNBUILT_ROUTES
 
 
@@ -141,6 +139,8 @@ def test_a_body_that_is_too_large_is_a_413(server: Server) -> None:
         "v1/sessions?statuses[]=sleeping",
         "v1/sessions?order=up",
         "v1/sessions?agent_version=1",
+        "v1/sessions?limit=101",
+        "v1/sessions?page=page_WzFd",
         "v1/files?scope_id=agent_1",
         "v1/files?ids[]=a&limit=3",
     ],

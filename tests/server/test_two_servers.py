@@ -80,3 +80,51 @@ def test_a_session_of_a_living_process_is_followed_and_not_written(
                     break
         assert [e.id for e in heard] == [e.id for e in one.events(session.id)][-len(heard) :]
         assert types(heard)[0] == "session.status_running"
+
+
+def test_an_update_is_seen_elsewhere_and_outlives_its_process(
+    homes: tuple[Home, Home], scripted: ScriptedModel
+) -> None:
+    with serving(homes[0]) as one, serving(homes[1]) as two:
+        sessions = two.client.beta.sessions
+        session = one.session(title="One")
+        with sessions.events.stream(session.id) as stream:
+            updated = one.client.beta.sessions.update(session.id, title="Two", agent={"tools": []})
+            assert next(iter(stream)).type == "session.updated"
+        found = sessions.retrieve(session.id)
+        assert (found.title, found.agent.tools, found.updated_at) == ("Two", [], updated.updated_at)
+        with pytest.raises(anthropic.ConflictError, match="Another Jupyter server process"):
+            sessions.update(session.id, title="Three")
+
+        one.process.kill()
+        one.process.wait()
+        scripted.script[:] = [[say("No tools.")]]
+        two.turn(session.id, "Hello")
+        assert "tools" not in scripted.requests[-1]
+        assert sessions.update(session.id, title="Three").title == "Three"
+        titles = [e.title for e in two.events(session.id) if e.type == "session.updated"]
+        assert titles == ["Two", "Three"]
+
+
+def test_streams_elsewhere_end_with_the_session(homes: tuple[Home, Home]) -> None:
+    with serving(homes[0]) as one, serving(homes[1]) as two:
+        archived, deleted = one.session(), one.session()
+        ends = (
+            (archived.id, one.client.beta.sessions.archive, "session.status_terminated"),
+            (deleted.id, one.client.beta.sessions.delete, "session.deleted"),
+        )
+        for session_id, end, last in ends:
+            (thread,) = two.client.beta.sessions.threads.list(session_id)
+            with (
+                two.client.beta.sessions.events.stream(session_id) as stream,
+                two.client.beta.sessions.threads.events.stream(thread.id, session_id=session_id) as other,
+            ):
+                end(session_id)
+                heard = types(list(stream))
+                assert heard[-1] == last and types(list(other)) == heard
+        with two.client.beta.sessions.events.stream(archived.id) as stream:
+            assert list(stream) == []
+        with pytest.raises(anthropic.ConflictError):
+            two.send(archived.id, {"type": "user.interrupt"})
+        with pytest.raises(anthropic.NotFoundError):
+            two.client.beta.sessions.retrieve(deleted.id)
