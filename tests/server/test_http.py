@@ -20,7 +20,7 @@ ROUTES = [
     for method in ("GET", "POST", "DELETE")
     if method.lower() in vars(handler)
 ]
-UNBUILT_ROUTES = {}
+UNBUILT_ROUTES: set[tuple[str, str]] = set()
 UNKNOWN = {(method, path) for method, path in ROUTES if "some_id" in path} - UNBUILT_ROUTES
 
 
