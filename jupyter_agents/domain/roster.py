@@ -26,13 +26,15 @@ TEAMS = ("subagents", "workflows")
 
 
 def references(multiagent: Mapping[str, Any] | None) -> list[Reference]:
-    """The agents that a given or a stored configuration names, ``self`` and the advisor aside."""
-    return [
-        reference
-        for _, entries in _lists(multiagent or {})
-        for entry in entries
-        if (reference := _reference(entry)) is not None
-    ]
+    """The agents that a given or a stored configuration names, ``self`` and the advisor aside.
+
+    Raises `InvalidRequest` for a list of more than 20, so that no more are ever looked up.
+    """
+    lists = list(_lists(multiagent or {}))
+    for where, entries in lists:
+        _check_length(where, entries)
+    found = (_reference(entry) for _, entries in lists for entry in entries)
+    return [reference for reference in found if reference is not None]
 
 
 def merge(given: Mapping[str, Any], stored: Mapping[str, Any] | None) -> Doc:
@@ -148,9 +150,13 @@ def _reference(entry: Any) -> Reference | None:
     return (entry["id"], entry.get("version")) if entry["type"] == "agent" else None
 
 
-def _resolve_list(where: str, entries: list[Any], own: Reference, found: Found) -> list[Doc]:
+def _check_length(where: str, entries: list[Any]) -> None:
     if len(entries) > MOST:
         raise InvalidRequest(f"{where}: {len(entries)} entries, at most {MOST} are allowed.")
+
+
+def _resolve_list(where: str, entries: list[Any], own: Reference, found: Found) -> list[Doc]:
+    _check_length(where, entries)
     resolved: list[Doc] = []
     for position, entry in enumerate(entries):
         new = _resolve_entry(f"{where}.{position}", entry, own, found)

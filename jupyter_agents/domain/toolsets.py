@@ -112,15 +112,15 @@ def _tool(where: str, tool: Doc, custom: frozenset[str]) -> Doc:
         limits.text(f"{where}.mcp_server_name", name, limits.MAX_SERVER_NAME, shortest=1)
     policy = ALWAYS_ALLOW if built_in else ALWAYS_ASK
     default = _resolved(tool.get("default_config") or {}, {"enabled": True, "permission_policy": policy})
-    configs = []
-    for position, entry in enumerate(tool.get("configs") or []):
+    given, configs = tool.get("configs") or [], []
+    if _repeated([entry["name"] for entry in given]) is not None:
+        raise InvalidRequest(f"{where}.configs: a tool is configured twice.")
+    for position, entry in enumerate(given):
         at = f"{where}.configs.{position}"
         limits.text(f"{at}.name", entry["name"], limits.MAX_TOOL_NAME, shortest=1)
         kind = {"type": entry["name"]} if built_in else {}
         extras = web_extras(at, entry, custom) if built_in else {}
         configs.append({**kind, "name": entry["name"], **_resolved(entry, default), **extras})
-    if _repeated([entry["name"] for entry in configs]) is not None:
-        raise InvalidRequest(f"{where}.configs: a tool is configured twice.")
     return dict(tool) | {"default_config": default, "configs": configs}
 
 

@@ -75,9 +75,12 @@ class Agent(Handler):
         catalog, now = self.context.catalog, rfc3339(self.context.clock())
         stored = catalog.get("agent", agent_id)
         found = members(catalog, body.get("multiagent"), stored["multiagent"])
-        self.reply(
-            await catalog.change("agent", agent_id, lambda agent: update_agent(agent, body, now, found))
-        )
+        agent = await asyncio.to_thread(update_agent, stored, body, now, found)
+
+        def make(current: dict[str, Any]) -> dict[str, Any]:
+            return agent if current == stored else update_agent(current, body, now, found)
+
+        self.reply(await catalog.change("agent", agent_id, make))
 
 
 class ArchiveAgent(Handler):

@@ -225,4 +225,6 @@ def test_which_agents_a_roster_names() -> None:
     )
     assert roster.references(both) == [("agent_b", None), ("agent_c", 2)]
     assert roster.references(coordinator(ADVISOR, "agent_b")) == [("agent_b", None)]
+    with pytest.raises(InvalidRequest, match=r"^multiagent\.agents: 21"):
+        roster.references(coordinator(*MANY))
     assert roster.references(None) == roster.references(team(subagents=None)) == []

@@ -204,6 +204,13 @@ def test_a_strange_query(server: Server, name: str) -> None:
             assert answer.status_code in (200, 400, 404), f"{query}: {answer.text}"
 
 
+def test_a_roster_beyond_all_bounds_is_refused_at_once(server: Server) -> None:
+    agents = [f"agent_{n}" for n in range(200_000)]
+    body = {"name": "a", "model": "m", "multiagent": {"type": "coordinator", "agents": agents}}
+    answer = server.request("POST", "v1/agents", json=body, timeout=10)
+    assert answer.status_code == 400 and "at most 20" in answer.json()["error"]["message"]
+
+
 def test_verbs_that_are_none(server: Server) -> None:
     for method in ("PUT", "PATCH", "DELETE"):
         answer = server.request(method, "v1/agents")
