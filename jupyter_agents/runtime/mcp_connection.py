@@ -20,6 +20,7 @@ from jupyter_agents._version import __version__
 from jupyter_agents.domain.mcp_listing import Listing
 from jupyter_agents.errors import JupyterAgentsError
 from jupyter_agents.runtime import mcp_content
+from jupyter_agents.runtime.mcp_bounds import Pruned
 from jupyter_agents.runtime.mcp_config import McpConfig
 from jupyter_agents.runtime.mcp_transport import Mode, Transport, Unusable
 from jupyter_agents.sandbox.base import ToolResult
@@ -230,7 +231,9 @@ class Connection:
         from mcp import Client, types
 
         us = types.Implementation(name="jupyter-agents", version=__version__)
-        async with Client(way(), mode=mode, cache=None, client_info=us, message_handler=self._hear) as client:
+        async with Client(
+            _pruned(way()), mode=mode, cache=None, client_info=us, message_handler=self._hear
+        ) as client:
             self._told = client.session.discover_result is None
             yield client
 
@@ -266,6 +269,12 @@ class Connection:
             case _:
                 why = str(error)[:LONGEST_MESSAGE] or type(error).__name__
         return McpFailure(f"The MCP server {self.name!r} failed: {why}.")
+
+
+@contextlib.asynccontextmanager
+async def _pruned(way: contextlib.AbstractAsyncContextManager[Any]) -> AsyncIterator[Any]:
+    async with way as (messages, requests):
+        yield Pruned(messages), requests
 
 
 def _cause(error: BaseException) -> BaseException:

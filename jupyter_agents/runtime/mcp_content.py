@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 Doc = dict[str, Any]
 
 MOST_CHARACTERS = 100_000
-MOST_BLOCKS = 100
 LARGEST_IMAGE = 5 * 1024 * 1024
 SIGNATURES = {
     "image/png": (b"\x89PNG\r\n\x1a\n",),
@@ -30,9 +29,7 @@ SIGNATURES = {
 
 def tool_result(result: types.CallToolResult) -> ToolResult:
     """The result of a call. Blocks for a large one: to be run in a thread."""
-    found = [block for item in result.content[:MOST_BLOCKS] for block in _blocks(item)]
-    if len(result.content) > MOST_BLOCKS:
-        found.append(_note(f"{len(result.content) - MOST_BLOCKS} more blocks were left out."))
+    found = [block for item in result.content for block in _blocks(item)]
     if not found and result.structured_content is not None:
         found = [_text(json.dumps(result.structured_content, ensure_ascii=False))]
     if not found:

@@ -18,6 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
+from jupyter_agents.runtime.mcp_bounds import MOST_VALUES, Values
 from jupyter_agents.sandbox.hosts import address_refusal, literal_address
 
 LARGEST_ANSWER = 8 * 1024 * 1024
@@ -64,7 +65,7 @@ class Bounded(httpx2.AsyncBaseTransport):
         reason = f"the answer is larger than {most // 1024**2} MiB"
         if compressed:
             most, reason = 0, "the answer is compressed, which was not asked for"
-        response.stream = _Counted(response.stream, most, lambda: self._refuse(reason))
+        response.stream = _Counted(response.stream, most, reason, self._refuse)
         return response
 
     async def aclose(self) -> None:
@@ -95,16 +96,23 @@ class Bounded(httpx2.AsyncBaseTransport):
 
 
 class _Counted(httpx2.AsyncByteStream):
-    def __init__(self, inner: httpx2.AsyncByteStream, most: int, refuse: Callable[[], NoReturn]) -> None:
+    def __init__(
+        self, inner: httpx2.AsyncByteStream, most: int, reason: str, refuse: Callable[[str], NoReturn]
+    ) -> None:
         self._inner = inner
         self._left = most
+        self._reason = reason
         self._refuse = refuse
+        self._values = Values()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._inner:
             self._left -= len(chunk)
             if self._left < 0:
-                self._refuse()
+                self._refuse(self._reason)
+            self._values.feed(chunk)
+            if self._values.count > MOST_VALUES:
+                self._refuse(f"the answer holds more than {MOST_VALUES} values")
             yield chunk
 
     async def aclose(self) -> None:
