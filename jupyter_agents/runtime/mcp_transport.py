@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import httpx2
 
 from jupyter_agents.domain.mcp import STDIO, url_problem
-from jupyter_agents.runtime import mcp_http
+from jupyter_agents.runtime import mcp_http, mcp_relay
 from jupyter_agents.runtime.mcp_config import McpConfig
 
 Mode = Literal["auto", "legacy"]
@@ -102,8 +103,8 @@ class Transport:
         if program is None:
             raise Unusable("it is not set up on this Jupyter server")
         parameters = StdioServerParameters(
-            command=program.command[0],
-            args=list(program.command[1:]),
+            command=sys.executable,
+            args=["-I", mcp_relay.__file__, *program.command],
             env=dict(program.env),
             cwd=self._config.folder,
         )
