@@ -47,6 +47,7 @@ class SessionMcp:
         self._connections: dict[Place, Connection] = {}
         self._opening: dict[Place, asyncio.Task[Connection]] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._toolsets: dict[Place, Doc | None] = {}
         self._seen: Any = None
         self._replays = False
 
@@ -115,10 +116,11 @@ class SessionMcp:
     async def _look_at(self, place: Place, state: State, found: Found) -> None:
         name, url = place
         agent, known = state.session["agent"], state.mcp.get(name)
-        fresh = known is None or known["url"] != url
+        toolset = mcp.toolset(agent, name)
+        other = known is None or known["url"] != url or toolset != self._toolsets.get(place)
         try:
             connection = await self._connected(place)
-            if not (connection.may_have_changed or connection.suspect or fresh):
+            if not (connection.may_have_changed or connection.suspect or other):
                 return
             listing = await connection.listing(lambda tool: mcp.enabled(agent, name, tool))
             connection.suspect = False
@@ -126,6 +128,7 @@ class SessionMcp:
             self._forget(place)
             found.failures.append((name, error))
             return
+        self._toolsets[place] = toolset
         taken = {"url": url, "tools": listing.done()}
         if taken == known:
             return

@@ -491,6 +491,22 @@ async def test_the_connections_follow_the_sessions_agent(bare: Runtime) -> None:
     assert (one.calls, two.calls) == (["tea"], ["tea"])
 
 
+async def test_a_tool_that_is_enabled_later_is_offered_at_the_next_turn(bare: Runtime) -> None:
+    with shop() as (_, url):
+        one = agent(url, enabled=False, configs=[{"name": "price", "enabled": True}])
+        session = await bare.session(agent=one, script=[[say("ok")], [say("ok")]])
+        await bare.turn(session, "go")
+        runner = await bare.context.manager.runner(session)
+        (toolset,) = runner.state.session["agent"]["tools"]
+        changed = runner.state.session["agent"] | {"tools": [toolset | {"configs": []}]}
+        changed["tools"][0]["default_config"] = toolset["default_config"] | {"enabled": True}
+        updated = runner.stamp.event({"type": "session.updated", "agent": changed}, {"agent": changed})
+        await runner.append([updated])
+        await bare.turn(session, "again")
+        await bare.context.manager.delete(session)
+    assert offered(bare, 0) == ["mcp__shop__price"] and len(offered(bare, 1)) > 4
+
+
 async def test_only_mcp_tools_start_no_sandbox(runtime: Runtime) -> None:
     with shop() as (_, url):
         session = await runtime.session(

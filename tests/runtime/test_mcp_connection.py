@@ -117,3 +117,10 @@ async def test_a_program_that_is_no_server(command: tuple[str, ...], words: str)
     with pytest.raises(McpFailure, match=words):
         await connection.open()
     await connection.close()
+
+
+def test_the_server_starts_without_the_package() -> None:
+    """It takes half a second to import."""
+    look = "import sys, jupyter_agents.server.app; print('mcp' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
