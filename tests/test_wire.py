@@ -164,8 +164,6 @@ NOT_MADE = {
     "user.tool_result": "refused: for self-hosted environments only",
     "user.define_outcome": "refused: outcomes are not built",
     "system.message": "refused: not built",
-    "agent.mcp_tool_use": "never made: MCP servers are refused",
-    "agent.mcp_tool_result": "never made: MCP servers are refused",
     "agent.thread_message_sent": "never made: one thread only",
     "agent.thread_message_received": "never made: one thread only",
     "agent.thread_context_compacted": "never made: compaction is not built",

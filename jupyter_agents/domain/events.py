@@ -26,6 +26,13 @@ ANSWERS = {
 }
 """Client events that answer a call, and the field that names it."""
 
+RESULTS = {
+    "agent.tool_result": "tool_use_id",
+    "agent.mcp_tool_result": "mcp_tool_use_id",
+    "user.custom_tool_result": "custom_tool_use_id",
+}
+"""Events that close a call, and the field that names it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -160,6 +167,23 @@ def tool_result(call_id: str, content: Iterable[Doc], *, is_error: bool) -> Doc:
         "content": list(content),
         "is_error": is_error,
     }
+
+
+def mcp_tool_result(call_id: str, content: Iterable[Doc], *, is_error: bool) -> Doc:
+    """``agent.mcp_tool_result``."""
+    return {
+        "type": "agent.mcp_tool_result",
+        "mcp_tool_use_id": call_id,
+        "content": list(content),
+        "is_error": is_error,
+    }
+
+
+def mcp_error(type: str, server: str, message: str) -> Doc:
+    """``session.error`` about an MCP server; it is tried again when the session next runs (spec 5.6)."""
+    body = error(type, message, "retrying")
+    body["error"]["mcp_server_name"] = server
+    return body
 
 
 def text_blocks(text: str) -> list[Doc]:

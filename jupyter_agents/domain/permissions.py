@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from jupyter_agents.domain import mcp
 from jupyter_agents.domain.agents import tool_config
 
 Permission = Literal["allow", "ask", "deny"]
@@ -31,7 +32,16 @@ def judge(agent: Mapping[str, Any], name: str, offered: frozenset[str]) -> Verdi
         Names of the built-in tools that this server runs.
     """
     config = tool_config(agent, name)
-    if config is None or name not in offered:
+    return _verdict(config if name in offered else None, name)
+
+
+def judge_mcp(agent: Mapping[str, Any], target: mcp.Target) -> Verdict:
+    """The verdict over a call to a tool of an MCP server."""
+    return _verdict(mcp.tool_config(agent, target.server, target.name), target.name)
+
+
+def _verdict(config: Mapping[str, Any] | None, name: str) -> Verdict:
+    if config is None:
         return Verdict("deny", None, f"There is no tool named {name!r} in this session.")
     if not config["enabled"]:
         return Verdict("deny", None, f"The tool {name!r} is disabled in this session.")

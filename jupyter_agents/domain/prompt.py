@@ -43,7 +43,7 @@ def build_request(state: State, dropped: Iterable[str] = ()) -> Doc:
         "messages": [_message(m) for m in state.messages],
     }
     system = _system(state, agent)
-    definitions = tools.definitions(agent)
+    definitions = tools.definitions(agent, state.mcp)
     if system:
         request["system"] = system
     if definitions:

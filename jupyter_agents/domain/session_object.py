@@ -57,15 +57,13 @@ def check_runnable(agent: Mapping[str, Any], body: Mapping[str, Any]) -> None:
             f"budget: there is no price for the model {agent['model']['id'][:100]!r}.",
             code="model_not_budgetable",
         )
-    if agent["mcp_servers"]:
-        raise NotSupported("agent.mcp_servers")
     for tool in agent["tools"]:
-        if tool["type"] != TOOLSET:
+        if tool["type"] == "custom":
             continue
         for config in (tool["default_config"], *tool["configs"]):
             if config["permission_policy"]["type"] == "auto":
                 raise NotSupported("permission_policy auto")
-        for config in tool["configs"]:
+        for config in tool["configs"] if tool["type"] == TOOLSET else ():
             if config["enabled"] and config["name"] not in OFFERED:
                 raise NotSupported(f"the tool {config['name']}")
 

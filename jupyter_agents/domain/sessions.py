@@ -10,15 +10,21 @@ from datetime import datetime
 from typing import Any, Literal
 
 from jupyter_agents.domain import budget, events, pricing
-from jupyter_agents.domain.events import Record
+from jupyter_agents.domain.events import RESULTS, Record
 from jupyter_agents.domain.usage import Usage
 from jupyter_agents.ids import parse_time
 
 Doc = dict[str, Any]
 Status = Literal["idle", "running", "rescheduling", "terminated"]
+Kind = Literal["built_in", "mcp", "custom"]
 
 DEFAULT_MAX_TURNS = 200
 MAX_FAILURES = 6
+USES: dict[str, Kind] = {
+    "agent.tool_use": "built_in",
+    "agent.mcp_tool_use": "mcp",
+    "agent.custom_tool_use": "custom",
+}
 EMPTY = {"type": "text", "text": ""}
 
 
@@ -26,18 +32,26 @@ EMPTY = {"type": "text", "text": ""}
 class Call:
     """One tool call of the newest model response.
 
-    id is the public event's, tool_use_id the model's. answer: what the client said, for an asked call.
+    id is the public event's, tool_use_id the model's. server, url: of an MCP tool, whose name is the
+    bare one. answer: what the client said, for an asked call.
     """
 
     id: str
     tool_use_id: str
     name: str
     input: Doc
-    custom: bool
+    kind: Kind
     permission: Literal["allow", "ask", "deny"]
     reason: str = ""
+    server: str = ""
+    url: str = ""
     answer: Literal["allow", "deny"] | None = None
     done: bool = False
+
+    @property
+    def custom(self) -> bool:
+        """Whether the client runs it."""
+        return self.kind == "custom"
 
     @property
     def waits(self) -> bool:
@@ -56,9 +70,9 @@ class State:
     session: the object as created, with later updates; always the same dict. next_agent: one that waits
     for the end of the turn. received: when the first client event came in. messages: the Messages
     thread. owes: whether the model has yet to answer what stands last in it. announced: the calls that
-    the newest ``requires_action`` named. request: the open model request. stopped: the newest stop reason.
-    rounds, failures, cuts: model requests of this turn, and how many of the last ones failed or were
-    cut at their token limit.
+    the newest ``requires_action`` named. mcp: what each MCP server lists (`domain.mcp.Listed`). request:
+    the open model request. stopped: the newest stop reason. rounds, failures, cuts: model requests of
+    this turn, and how many of the last ones failed or were cut at their token limit.
     """
 
     session: Doc = field(default_factory=dict)
@@ -71,6 +85,7 @@ class State:
     queue: list[Doc] = field(default_factory=list)
     messages: list[Doc] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    mcp: dict[str, Doc] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
     answers: dict[str, Doc] = field(default_factory=dict)
     owes: bool = False
@@ -135,8 +150,8 @@ class State:
 def apply(state: State, record: Record) -> State:
     """`state` after `record`. The state given is used up. Unknown types pass through.
 
-    Handled: queued client events; ``private.session``, ``private.note``; ``user.*``;
-    ``agent.tool_use``, ``agent.custom_tool_use``, ``agent.tool_result``;
+    Handled: queued client events; ``private.session``, ``private.note``, ``private.mcp``; ``user.*``;
+    ``agent.tool_use``, ``agent.mcp_tool_use``, ``agent.custom_tool_use``, and their results;
     ``span.model_request_start`` and ``_end``; ``session.status_*``, ``session.error``,
     ``session.usage``, ``session.updated``.
     """
@@ -163,6 +178,11 @@ def _note(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.notes[private["name"]] = private["text"]
 
 
+def _mcp(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    listed = {"url": private["url"], "tools": private["tools"]}
+    state.mcp = state.mcp | {private["server"]: listed}
+
+
 def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
     _user_turn(state)["content"] += event["content"]
@@ -185,21 +205,23 @@ def _dequeue(state: State, event: Doc) -> None:
 
 
 def _call(state: State, event: Doc, private: Doc, at: datetime) -> None:
-    custom = event["type"] == "agent.custom_tool_use"
+    kind = USES[event["type"]]
     state.calls[event["id"]] = Call(
         id=event["id"],
         tool_use_id=private["tool_use_id"],
         name=event["name"],
         input=event["input"],
-        custom=custom,
-        permission="allow" if custom else event["evaluated_permission"],
+        kind=kind,
+        permission="allow" if kind == "custom" else event["evaluated_permission"],
         reason=private.get("reason", ""),
+        server=event.get("mcp_server_name", ""),
+        url=private.get("url", ""),
     )
 
 
 def _result(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
-    call = state.calls.get(event.get("tool_use_id") or event["custom_tool_use_id"])
+    call = state.calls.get(event[RESULTS[event["type"]]])
     if call is None or call.done:
         return
     call.done = True
@@ -295,13 +317,16 @@ def _take_next_agent(state: State) -> None:
 HANDLERS = {
     "private.session": _created,
     "private.note": _note,
+    "private.mcp": _mcp,
     "user.message": _user_message,
     "user.tool_confirmation": _confirmation,
     "user.custom_tool_result": _result,
     "user.interrupt": _interrupted,
     "agent.tool_use": _call,
+    "agent.mcp_tool_use": _call,
     "agent.custom_tool_use": _call,
     "agent.tool_result": _result,
+    "agent.mcp_tool_result": _result,
     "span.model_request_start": _request_start,
     "span.model_request_end": _request_end,
     "session.status_running": _running,

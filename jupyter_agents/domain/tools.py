@@ -1,10 +1,11 @@
-"""The built-in tools as the model sees them, and the custom ones. Source: spec section 8.1."""
+"""The tools as the model sees them: built-in, custom, MCP. Source: spec section 8.1."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from jupyter_agents.domain import mcp
 from jupyter_agents.domain.permissions import enabled_tools
 
 Doc = dict[str, Any]
@@ -85,15 +86,15 @@ BUILT_IN: dict[str, Doc] = {
 }
 
 
-def definitions(agent: Mapping[str, Any]) -> list[Doc]:
-    """The Messages API's ``tools`` for a session's agent."""
+def definitions(agent: Mapping[str, Any], listed: mcp.Listed) -> list[Doc]:
+    """The Messages API's ``tools`` for a session's agent, whose MCP servers list `listed`."""
     built_in = [BUILT_IN[name] for name in enabled_tools(agent, OFFERED)]
     custom = [
         {k: tool[k] for k in ("name", "description", "input_schema")}
         for tool in agent["tools"]
         if tool["type"] == "custom"
     ]
-    return built_in + custom
+    return built_in + custom + mcp.definitions(agent, listed)
 
 
 def needs_sandbox(agent: Mapping[str, Any]) -> bool:

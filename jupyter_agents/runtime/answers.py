@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from jupyter_agents.domain import events, permissions
+from jupyter_agents.domain import events, mcp, permissions
 from jupyter_agents.domain.events import Draft, Stamp
 from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.tools import OFFERED
@@ -86,7 +86,6 @@ def answered(
     ids: what `Previews` gave out, by the block's index. The request is recorded without its messages,
     and only where it differs from the last one.
     """
-    agent = state.session["agent"]
     drafts: list[Draft] = []
     texts: list[tuple[int, str]] = []
     cut = answer.stop_reason == "max_tokens" and _ends_in_call(answer)
@@ -108,7 +107,7 @@ def answered(
             drafts.append(stamp.event({"type": "agent.thinking"} | _known_id(ids, index)))
         elif kind == "tool_use":
             is_cut = cut and index == len(answer.content) - 1
-            drafts.append(_tool_use(stamp, agent, block, is_cut))
+            drafts.append(_tool_use(stamp, state, block, is_cut))
     flush()
     end = events.request_end(start_id, answer.usage, is_error=False)
     params = {k: v for k, v in request.items() if k != "messages"}
@@ -139,19 +138,26 @@ def _ends_in_call(answer: Answer) -> bool:
     return bool(answer.content) and answer.content[-1]["type"] == "tool_use"
 
 
-def _tool_use(stamp: Stamp, agent: Doc, block: Doc, cut: bool) -> Draft:
+def _tool_use(stamp: Stamp, state: State, block: Doc, cut: bool) -> Draft:
+    agent = state.session["agent"]
     name, given = block["name"], block["input"] if isinstance(block["input"], dict) else {}
     private = {"tool_use_id": block["id"]}
     custom = any(t["type"] == "custom" and t["name"] == name for t in agent["tools"])
     if custom and not cut:
         body = {"type": "agent.custom_tool_use", "name": name, "input": given}
         return stamp.event(body, private)
-    verdict = permissions.judge(agent, name, OFFERED)
+    target = mcp.find(agent, state.mcp, name)
     if cut:
         verdict = permissions.Verdict("deny", None, CUT)
-    body = {
-        "type": "agent.tool_use",
-        "name": name,
+    elif target is not None:
+        verdict = permissions.judge_mcp(agent, target)
+    else:
+        verdict = permissions.judge(agent, name, OFFERED)
+    use: Doc = {"type": "agent.tool_use", "name": name}
+    if target is not None:
+        use = {"type": "agent.mcp_tool_use", "mcp_server_name": target.server, "name": target.name}
+        private["url"] = target.url
+    body = use | {
         "input": given,
         "evaluated_permission": verdict.permission,
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jupyter_agents.domain import mcp
 from jupyter_agents.domain import settings as keys
 from jupyter_agents.domain.environments import allowed_hosts
 from jupyter_agents.domain.settings import Settings
@@ -18,6 +19,8 @@ from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.manager import MOST_FILES, Parts, SessionManager
+from jupyter_agents.runtime.mcp import SessionMcp
+from jupyter_agents.runtime.mcp_config import McpConfig
 from jupyter_agents.runtime.model import AnthropicModel, Model
 from jupyter_agents.runtime.recorder import Recorder
 from jupyter_agents.runtime.replay import ReplayModel
@@ -62,6 +65,7 @@ class Config:
     max_files: int = MOST_FILES
     replay: Path | None = None
     python: tuple[Path, ...] = ()
+    mcp: McpConfig = field(default_factory=McpConfig)
 
 
 class Context:
@@ -180,6 +184,7 @@ class Context:
         keys.check_keys(metadata, keys.SHARED | keys.SESSION)
         keys.settings(self.config.defaults, self.config.ceilings, environment["metadata"], metadata)
         keys.max_turns(metadata, 1)
+        mcp.check_servers(session["agent"], self.config.mcp.programs)
         given = metadata.get("jupyter-agents/workspace")
         if given is not None:
             root = self.config.root_dir.resolve()
@@ -210,6 +215,7 @@ class Context:
             self.blobs,
             self.clock,
             lambda: self.recorder.recordings(session["id"]),
+            SessionMcp(self.config.mcp, lambda: self.recorder.recordings(session["id"])),
         )
 
     async def _provider(self, session: Doc) -> SandboxProvider:

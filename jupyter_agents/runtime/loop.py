@@ -29,6 +29,7 @@ from jupyter_agents.domain.steps import (
 )
 from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
 from jupyter_agents.runtime.answers import Previews, answered
+from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.model import Model
 from jupyter_agents.sandbox.base import ToolResult
 
@@ -50,7 +51,9 @@ class Outcome:
 
 
 class Tools(Protocol):
-    """Where a session's calls go."""
+    """Where a session's calls go. mcp: its MCP servers."""
+
+    mcp: SessionMcp
 
     notes: tuple[str, ...]
     """Sentences about the running sandbox that the model should know."""
@@ -98,6 +101,8 @@ async def perform(session: Session, step: Step) -> None:
             await session.append([stamp.event(answer) for answer in answers])
         case CallModel(messages):
             await session.tools.prepare()
+            if session.tools.mcp.due(state):
+                messages = await _look_at_servers(session, messages)
             await _call_model(session, messages)
         case RunTools(calls):
             await _run_tools(session, calls)
@@ -110,6 +115,18 @@ async def perform(session: Session, step: Step) -> None:
             await _interrupt(session, event)
         case EndTurn():
             await end_turn(session, step, await session.tools.settle())
+
+
+async def _look_at_servers(session: Session, messages: list[Doc]) -> list[Doc]:
+    """Take the messages, then note what the MCP servers list; returns the messages that are left."""
+    stamp = session.stamp
+    await session.append([stamp.event(message) for message in messages])
+    found = await session.tools.mcp.look(session.state)
+    drafts = [stamp.private("private.mcp", listing) for listing in found.listings]
+    for server, failure in found.failures:
+        drafts.append(stamp.event(events.mcp_error(failure.type, server, failure.message)))
+    await session.append(drafts)
+    return []
 
 
 async def _call_model(session: Session, messages: list[Doc]) -> None:
@@ -182,8 +199,9 @@ async def _run_tool(session: Session, call: Call) -> None:
 
 
 def result_draft(stamp: Stamp, call: Call, result: ToolResult, changes: Sequence[Doc] = ()) -> Draft:
-    """The ``agent.tool_result`` of a call; its private part holds the files that it changed."""
-    body = events.tool_result(call.id, result.content, is_error=result.is_error)
+    """The result event of a call that the server ran; its private part holds the files that it changed."""
+    made = events.mcp_tool_result if call.kind == "mcp" else events.tool_result
+    body = made(call.id, result.content, is_error=result.is_error)
     return stamp.event(body, {"changes": list(changes)} if changes else None)
 
 

@@ -32,6 +32,7 @@ class Recordings:
         self._used: dict[str, int] = defaultdict(int)
         self.results: dict[str, Doc] = {}
         self.prompts: list[str] = []
+        self.listings: list[Doc] = []
 
     def __len__(self) -> int:
         return sum(len(found) for found in self._exchanges.values())
@@ -41,6 +42,7 @@ class Recordings:
         for exchange in recording.exchanges:
             self._exchanges[exchange.key].append(exchange)
         self.results |= recording.results
+        self.listings += [listing for listing in recording.listings if listing not in self.listings]
         self.prompts += [
             block["text"]
             for event in recording.events
@@ -56,6 +58,10 @@ class Recordings:
             raise InvalidRequest(f"The folder {folder} has no {SUFFIX} files to replay.")
         for file in files:
             self.add(parse(file.read_text("utf-8")))
+
+    def fits(self, request: Doc) -> bool:
+        """Whether there is a recorded answer to `request`."""
+        return exchange_key(request) in self._exchanges
 
     def find(self, request: Doc) -> Exchange | None:
         """The recorded answer to `request`; where several were recorded, one after the other."""

@@ -1,8 +1,9 @@
 """Run files: one session as JSON lines, to read, to share and to replay.
 
 The first line is the header with ``"schema": 1``. Then come ``event`` lines (what the API shows),
-``exchange`` lines (one per answered model request) and ``blob`` lines (base64 bytes that other lines
-name as ``{"$blob": sha256}``). A file is an export of the journal, so it is never out of step with it.
+``mcp`` lines (what the MCP servers list), ``exchange`` lines (one per answered model request) and
+``blob`` lines (base64 bytes that other lines name as ``{"$blob": sha256}``). A file is an export of the
+journal, so it is never out of step with it.
 Source: docs/decisions.md "Replay".
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_agents._version import __version__
-from jupyter_agents.domain.events import Record
+from jupyter_agents.domain.events import RESULTS, Record
 from jupyter_agents.domain.prompt import build_request, exchange_key, position
 from jupyter_agents.domain.sessions import State, apply
 from jupyter_agents.errors import InvalidRequest
@@ -28,6 +29,7 @@ SCHEMA = 1
 SUFFIX = ".agentrun"
 MIME = "application/vnd.jupyter-agents.agentrun+jsonl"
 INLINE_BYTES = 1024
+PLAYED = ("agent.tool_result", "agent.mcp_tool_result")
 NOT_RECORDED = ("metadata", "vault_ids")
 
 
@@ -43,11 +45,16 @@ class Exchange:
 
 @dataclass
 class Recording:
-    """What a run file holds. results: recorded tool results by the model's id of the call."""
+    """What a run file holds.
+
+    results: recorded tool results by the model's id of the call. listings: what the MCP servers
+    listed, each time that it changed (`domain.mcp.Listed`).
+    """
 
     header: Doc = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
     results: dict[str, Doc] = field(default_factory=dict)
+    listings: list[Doc] = field(default_factory=list)
     events: list[Doc] = field(default_factory=list)
 
 
@@ -60,6 +67,8 @@ def export(records: Iterable[Record]) -> Iterator[str]:
         kind = record.event["type"]
         if kind == "private.session":
             yield _line(_header(state))
+        if kind == "private.mcp":
+            yield _line({"type": "mcp", "servers": state.mcp})
         if record.kind != "event" or kind.startswith("private."):
             continue
         if kind == "span.model_request_start":
@@ -157,8 +166,12 @@ def _take(recording: Recording, line: Doc, blobs: dict[str, str], calls: dict[st
             recording.events.append(event)
             if "tool_use_id" in line:
                 calls[event["id"]] = line["tool_use_id"]
-            if event["type"] == "agent.tool_result" and event["tool_use_id"] in calls:
-                recording.results[calls[event["tool_use_id"]]] = event
+            call = event[RESULTS[event["type"]]] if event["type"] in PLAYED else None
+            if call in calls:
+                recording.results[calls[call]] = event
+        case "mcp":
+            _check_listing(line["servers"])
+            recording.listings.append(line["servers"])
         case "exchange":
             response = _insert(line["response"], blobs)
             _check_response(response)
@@ -178,7 +191,7 @@ def _check(fits: bool, what: str) -> None:
 def _check_event(event: Doc) -> None:
     """The events that replaying reads: prompts and tool results."""
     _check(isinstance(event["type"], str), "event.type")
-    if event["type"] in ("user.message", "agent.tool_result"):
+    if event["type"] in ("user.message", *PLAYED):
         _check(isinstance(event["id"], str), "event.id")
         for block in event["content"]:
             _check_block(block)
@@ -191,6 +204,14 @@ def _check_response(response: Doc) -> None:
     _check(isinstance(response["stop_reason"], str), "response.stop_reason")
     _check(isinstance(response.get("stop_details"), dict | None), "response.stop_details")
     _check(all(isinstance(response.get(k, ""), str) for k in ("model", "id")), "response.model or id")
+
+
+def _check_listing(servers: Doc) -> None:
+    for name, listed in servers.items():
+        _check(isinstance(name, str) and isinstance(listed["url"], str), "a server's listing")
+        for tool in listed["tools"]:
+            texts = all(isinstance(tool[key], str) for key in ("name", "description"))
+            _check(texts and isinstance(tool["input_schema"], dict), "a listed tool")
 
 
 def _check_block(block: Doc) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_agents.domain import events, inbox, projection, session_update
-from jupyter_agents.domain.events import Draft, Stamp
+from jupyter_agents.domain.events import RESULTS, Draft, Stamp
 from jupyter_agents.domain.sessions import State, apply
 from jupyter_agents.domain.steps import (
     CallModel,
@@ -274,4 +274,5 @@ class SessionRunner:
 
 
 def _call_of(draft: Draft) -> str | None:
-    return draft.event.get("tool_use_id") or draft.event.get("custom_tool_use_id")
+    field = RESULTS.get(draft.event["type"])
+    return None if field is None else draft.event[field]

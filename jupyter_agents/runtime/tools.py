@@ -18,6 +18,7 @@ from jupyter_agents.errors import ApiError, LimitExceeded, SandboxError, Sandbox
 from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.loop import Outcome
+from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.replay import Recordings
 from jupyter_agents.sandbox.base import Sandbox, SandboxProvider, SandboxSpec, ToolResult
 from jupyter_agents.sandbox.changes import Change, Changes
@@ -46,6 +47,8 @@ class SessionTools:
         The server's root directory, below which the workspace lies.
     recordings:
         What the session replays, or None.
+    mcp:
+        The session's MCP servers.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class SessionTools:
         blobs: Blobs,
         clock: Clock,
         recordings: Callable[[], Recordings | None],
+        mcp: SessionMcp,
     ) -> None:
         self._id = session_id
         self._wanted = wanted
@@ -69,6 +73,7 @@ class SessionTools:
         self._blobs = blobs
         self._clock = clock
         self._recordings = recordings
+        self.mcp = mcp
         self._starting: asyncio.Task[Sandbox] | None = None
         self._workspace = Path()
         self._changes: Changes | None = None
@@ -89,6 +94,8 @@ class SessionTools:
 
     async def call(self, call: Call) -> Outcome:
         """See `loop.Tools`. Raises `SandboxUnavailable`."""
+        if call.kind == "mcp":
+            return Outcome(await self.mcp.call(call), [])
         try:
             sandbox = await self._sandbox()
         except SandboxUnavailable:
@@ -117,11 +124,12 @@ class SessionTools:
         return late
 
     async def close(self) -> None:
-        """End the sandbox; the next call starts another. Idempotent.
+        """End the sandbox and the MCP connections; the next call starts another. Idempotent.
 
         One that is just starting is let through: cut short, its first process could be left behind.
         """
         starting, self._starting = self._starting, None
+        await self.mcp.close()
         if starting is not None:
             await asyncio.wait([starting], timeout=STARTING_SECONDS)
             starting.cancel()

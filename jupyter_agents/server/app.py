@@ -18,6 +18,7 @@ from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.context import Config, Context
+from jupyter_agents.runtime.mcp_config import McpConfig, programs
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
 from jupyter_agents.server import agents, environments, events, files, local, openapi, sessions, threads
 from jupyter_agents.server.rates import KINDS, Rates
@@ -68,6 +69,17 @@ class JupyterAgents(ExtensionApp):
         key_trait=Enum(KINDS),
         help="Requests a minute that one user may make, by kind: create (a POST to a collection) and "
         "read (the API's other requests). Default: no limit.",
+    ).tag(config=True)
+    mcp_private_hosts = Bool(True, help="Whether MCP servers may be at loopback and private addresses.").tag(
+        config=True
+    )
+    mcp_connect_timeout = Float(10.0, help="Seconds to connect to an MCP server and list its tools.").tag(
+        config=True
+    )
+    mcp_call_timeout = Float(120.0, help="Seconds that one call of an MCP tool may take.").tag(config=True)
+    mcp_stdio = Dict(
+        help="Programs that agents may use as MCP servers by the address stdio:<name>: a command line, or "
+        '{"command": [...], "env": {...}}. They run outside the sandbox.'
     ).tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
@@ -128,6 +140,13 @@ class JupyterAgents(ExtensionApp):
             ),
             max_files=self.max_files,
             replay=Path(replay).expanduser().resolve() if replay else None,
+            mcp=McpConfig(
+                private_hosts=self.mcp_private_hosts,
+                connect_seconds=self.mcp_connect_timeout,
+                call_seconds=self.mcp_call_timeout,
+                programs=programs(self.mcp_stdio),
+                folder=Path(root).expanduser().resolve(),
+            ),
             python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
         )
 

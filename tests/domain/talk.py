@@ -82,6 +82,10 @@ class Talk:
         """Append a public event; its id."""
         return self._take(self.stamp.event(body, private))
 
+    def private(self, type: str, private: Doc) -> None:
+        """Append a record that is never shown."""
+        self._take(self.stamp.private(type, private))
+
     def queue(self, body: Doc) -> str:
         """A client event comes in; its id."""
         return self._take(self.stamp.queued(body))

@@ -109,13 +109,6 @@ def toolset(**more: Any) -> Doc:
 @pytest.mark.parametrize(
     ("found", "feature"),
     [
-        (
-            agent(
-                mcp_servers=[{"type": "url", "name": "d", "url": "https://a.example"}],
-                tools=[{"type": "mcp_toolset", "mcp_server_name": "d"}],
-            ),
-            "mcp_servers",
-        ),
         (agent(**toolset(default_config={"permission_policy": {"type": "auto"}})), "auto"),
         (agent(**toolset(configs=[{"name": "bash", "permission_policy": {"type": "auto"}}])), "auto"),
         (agent(**toolset(configs=[{"name": "web_search"}])), "web_search"),
@@ -127,6 +120,21 @@ def toolset(**more: Any) -> Doc:
 def test_an_agent_that_cannot_run_yet_says_so(found: Doc, feature: str) -> None:
     with pytest.raises(NotSupported, match=feature):
         session_object.check_runnable(found, {})
+
+
+MCP = [{"type": "url", "name": "d", "url": "https://a.example"}]
+
+
+def mcp_agent(policy: str) -> Doc:
+    config = {"permission_policy": {"type": policy}}
+    entry = {"type": "mcp_toolset", "mcp_server_name": "d", "default_config": config}
+    return agent(mcp_servers=MCP, tools=[entry | {"configs": [{"name": "anything"}]}])
+
+
+def test_mcp_tools_run_whatever_their_names_but_not_by_auto() -> None:
+    session_object.check_runnable(mcp_agent("always_ask"), {})
+    with pytest.raises(NotSupported, match="auto"):
+        session_object.check_runnable(mcp_agent("auto"), {})
 
 
 def test_a_disabled_web_tool_is_no_trouble() -> None:

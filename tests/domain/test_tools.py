@@ -12,7 +12,7 @@ def test_what_is_offered_is_what_sandboxes_run() -> None:
 
 def test_definitions_are_what_the_messages_api_takes() -> None:
     agent = create_agent({"name": "a", "model": "m", "tools": [TOOLSET, CUSTOM]}, "agent_1", NOW)
-    for tool in tools.definitions(agent):
+    for tool in tools.definitions(agent, {}):
         assert tool.keys() == {"name", "description", "input_schema"}
         schema = tool["input_schema"]
         assert schema["type"] == "object"
