@@ -106,15 +106,22 @@ class Kernel:
             if presses and _is_time(presses[0], waited, answer):
                 presses.pop(0)
                 self.manager.interrupt_kernel()
-        reply = self.client.get_shell_msg(timeout=ANSWER_SECONDS)["content"]
+        reply = self._reply(id)
         answer.status, answer.payload = reply["status"], reply.get("payload") or []
         return answer
 
     def complete(self, code: str) -> list[str]:
         """What tab completion offers at the end of `code`."""
-        self.client.complete(code, len(code))
-        matches: list[str] = self.client.get_shell_msg(timeout=10)["content"]["matches"]
+        matches: list[str] = self._reply(self.client.complete(code, len(code)))["matches"]
         return matches
+
+    def _reply(self, id: str) -> dict[str, Any]:
+        """The reply to one request; a slow start leaves late replies to others behind."""
+        while True:
+            message = self.client.get_shell_msg(timeout=ANSWER_SECONDS)
+            if message["parent_header"].get("msg_id") == id:
+                content: dict[str, Any] = message["content"]
+                return content
 
     def _step(self, answer: Answer, id: str, stdin: str | None) -> bool:
         """Take one message; whether the cell is done."""
