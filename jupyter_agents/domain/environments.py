@@ -71,7 +71,7 @@ def allowed_hosts(environment: Mapping[str, Any], agent: Mapping[str, Any]) -> t
     if networking["type"] == "unrestricted":
         return None
     servers = agent["mcp_servers"] if networking["allow_mcp_servers"] else ()
-    return tuple(dict.fromkeys((*networking["allowed_hosts"], *map(server_host, servers))))
+    return tuple(dict.fromkeys((*networking["allowed_hosts"], *filter(None, map(server_host, servers)))))
 
 
 def _description(given: str | None) -> str | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from jupyter_agents.domain.toolsets import STDIO
 from jupyter_agents.errors import InvalidRequest
 
 Doc = dict[str, Any]
@@ -21,7 +22,6 @@ Listed = Mapping[str, Doc]
 
 TOOLSET = "mcp_toolset"
 PREFIX = "mcp__"
-STDIO = "stdio:"
 LONGEST_NAME = 128
 DIGEST = 8
 

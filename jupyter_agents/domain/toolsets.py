@@ -40,6 +40,10 @@ def resolve_tools(given: list[Doc] | None) -> list[Doc]:
     return [_tool(f"tools.{position}", tool, custom) for position, tool in enumerate(tools)]
 
 
+STDIO = "stdio:"
+"""What an address of a program begins with, that an administrator allows as an MCP server."""
+
+
 def resolve_servers(given: list[Doc] | None) -> list[Doc]:
     """The MCP servers as stored and shown. Raises `InvalidRequest` naming the field."""
     servers = given or []
@@ -144,7 +148,9 @@ def _custom(where: str, tool: Doc) -> Doc:
 
 def _check_url(field: str, url: str) -> None:
     limits.text(field, url, limits.MAX_URL, shortest=1)
-    problem = "expected an address such as https://mcp.example.com/mcp, in ASCII"
+    if url.startswith(STDIO):
+        return
+    problem = "expected an http(s) address such as https://mcp.example.com/mcp, in ASCII"
     if not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
         raise InvalidRequest(f"{field}: {problem}.")
     try:

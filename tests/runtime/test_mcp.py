@@ -454,8 +454,8 @@ async def test_a_program_that_an_administrator_named(
         ("ftp://example.com", "http(s)"),
         ("file:///etc/passwd", "http(s)"),
         ("http://", "http(s)"),
-        ("http://[", "not an address"),
-        ("https://user:secret@example.com/mcp", "no password"),
+        ("http://[", "http(s)"),
+        ("https://user:secret@example.com/mcp", "no user or password"),
     ],
 )
 async def test_an_address_that_cannot_be_served_is_refused_at_creation(
