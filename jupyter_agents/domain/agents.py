@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_agents.domain import limits, pricing
+from jupyter_agents.domain import limits, pricing, web
 from jupyter_agents.errors import Conflict, InvalidRequest, NotSupported
 
 TOOLSET = "agent_toolset_20260401"
@@ -157,8 +157,11 @@ def _tool(position: int, tool: Doc) -> Doc:
     policy = ALWAYS_ALLOW if tool["type"] == TOOLSET else ALWAYS_ASK
     default = _resolved(tool.get("default_config") or {}, {"enabled": True, "permission_policy": policy})
     configs = [
-        ({"type": c["name"]} if tool["type"] == TOOLSET else {}) | c | _resolved(c, default)
-        for c in tool.get("configs") or []
+        ({"type": c["name"]} if tool["type"] == TOOLSET else {})
+        | c
+        | _resolved(c, default)
+        | (web.resolved(f"{where}.configs.{n}", c) if tool["type"] == TOOLSET else {})
+        for n, c in enumerate(tool.get("configs") or [])
     ]
     names = [c["name"] for c in configs]
     if len(set(names)) != len(names):
@@ -184,7 +187,9 @@ def _custom_tool(where: str, tool: Doc) -> Doc:
 
 
 def check_pairs(agent: Mapping[str, Any]) -> None:
-    """Every MCP server has its toolset and the other way round (spec section 1.1)."""
+    """Every MCP server has its toolset and the other way round (spec section 1.1), and what names a
+    custom tool names one that is there."""
+    web.check_references(agent["tools"])
     servers = [s["name"] for s in agent["mcp_servers"]]
     toolsets = [t["mcp_server_name"] for t in agent["tools"] if t["type"] == "mcp_toolset"]
     if len(servers) > limits.MAX_MCP_SERVERS:

@@ -179,6 +179,9 @@ def _call(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 def _result(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
+    if "usage" in private:
+        model = state.session["agent"]["model"] | {"speed": "standard"}
+        state.usage.add(model, private["usage"], at)
     call = state.calls.get(event.get("tool_use_id") or event["custom_tool_use_id"])
     if call is None or call.done:
         return

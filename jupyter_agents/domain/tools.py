@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_agents.domain.permissions import enabled_tools
+from jupyter_agents.domain.web import WEB_TOOLS
 
 Doc = dict[str, Any]
 
-OFFERED = frozenset({"bash", "read", "write", "edit", "glob", "grep"})
-"""The built-in tools that this server runs."""
+SANDBOX = frozenset({"bash", "read", "write", "edit", "glob", "grep"})
+"""The built-in tools that run in a sandbox."""
+
+WEB = frozenset(WEB_TOOLS)
+"""The built-in tools that this server runs itself."""
+
+OFFERED = SANDBOX | WEB
+"""The built-in tools that this server offers."""
 
 
 def _tool(name: str, description: str, required: tuple[str, ...], **properties: Doc) -> Doc:
@@ -81,6 +88,19 @@ BUILT_IN: dict[str, Doc] = {
             pattern=_string("A regular expression."),
             path=_string("A file or folder to search (default /workspace)."),
         ),
+        _tool(
+            "web_fetch",
+            "Get a public web page as markdown, or a text, JSON, XML, PDF or image file. Nothing on the page "
+            "is run. Not for addresses in private networks.",
+            ("url",),
+            url=_string("A whole http:// or https:// address."),
+        ),
+        _tool(
+            "web_search",
+            "Search the web; answers titles, addresses and excerpts. Read a page whole with web_fetch.",
+            ("query",),
+            query=_string("What to look for."),
+        ),
     )
 }
 
@@ -98,4 +118,4 @@ def definitions(agent: Mapping[str, Any]) -> list[Doc]:
 
 def needs_sandbox(agent: Mapping[str, Any]) -> bool:
     """Whether any tool of `agent` runs in a sandbox."""
-    return bool(enabled_tools(agent, OFFERED))
+    return bool(enabled_tools(agent, SANDBOX))

@@ -1,4 +1,4 @@
-"""Where a session's calls go: its sandbox, or the recording where there is none.
+"""Where a session's calls go: its sandbox, the web, or the recording where there is none.
 
 The sandbox is started with the first model request, in parallel with it; one that died is replaced at
 the next call. Source: docs/decisions.md "Sandbox and network" and "Replay".
@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from jupyter_agents.domain.sessions import Call
+from jupyter_agents.domain.tools import WEB
 from jupyter_agents.errors import ApiError, LimitExceeded, SandboxError, SandboxUnavailable
 from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.runtime.files import Files
@@ -26,6 +27,9 @@ from jupyter_agents.store.blobs import Blobs
 
 Doc = dict[str, Any]
 CHUNK = 1024 * 1024
+NOT_RECORDED = (
+    "{}: this session plays a recording, which has no result of this call. A replay never asks the web."
+)
 STARTING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -44,6 +48,8 @@ class SessionTools:
         The server's root directory, below which the workspace lies.
     recordings:
         What the session replays, or None.
+    web:
+        Runs a call to a web tool (`jupyter_agents.runtime.web.WebTools`).
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class SessionTools:
         blobs: Blobs,
         clock: Clock,
         recordings: Callable[[], Recordings | None],
+        web: Callable[[Call], Awaitable[Outcome]],
     ) -> None:
         self._id = session_id
         self._wanted = wanted
@@ -67,6 +74,7 @@ class SessionTools:
         self._blobs = blobs
         self._clock = clock
         self._recordings = recordings
+        self._web = web
         self._starting: asyncio.Task[Sandbox] | None = None
         self._workspace = Path()
         self._changes: Changes | None = None
@@ -87,6 +95,8 @@ class SessionTools:
 
     async def call(self, call: Call) -> Outcome:
         """See `loop.Tools`. Raises `SandboxUnavailable`."""
+        if call.name in WEB:
+            return await self._call_web(call)
         try:
             sandbox = await self._sandbox()
         except SandboxUnavailable:
@@ -103,6 +113,13 @@ class SessionTools:
             await self._drop(sandbox)
             raise SandboxUnavailable(str(error), was_running=True) from None
         return Outcome(result, await self._changed())
+
+    async def _call_web(self, call: Call) -> Outcome:
+        """Run a web tool, or in a replay give its recorded result: a replay is the same every time."""
+        if self._recordings() is None:
+            return await self._web(call)
+        missing = ToolResult.text(NOT_RECORDED.format(call.name), is_error=True)
+        return Outcome(self._recorded(call) or missing, [])
 
     async def settle(self) -> list[Doc]:
         """See `loop.Tools`: register outputs; returns changes that no call has reported."""

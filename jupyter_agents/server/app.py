@@ -62,6 +62,9 @@ class JupyterAgents(ExtensionApp):
     max_disk = Unicode("1TiB", help="The largest workspace an environment may ask for.").tag(config=True)
     max_idle_timeout = Float(86400.0, help="The longest idle timeout, seconds.").tag(config=True)
     max_files = Int(100, help="Files that may be mounted in one session.").tag(config=True)
+    web_hosts = List(
+        Unicode(), help="Hosts that web_fetch may reach although they are private, and at any port."
+    ).tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
     ).tag(config=True)
@@ -119,6 +122,7 @@ class JupyterAgents(ExtensionApp):
                 idle_timeout=self.max_idle_timeout,
             ),
             max_files=self.max_files,
+            web_hosts=tuple(self.web_hosts),
             replay=Path(replay).expanduser().resolve() if replay else None,
             python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
         )

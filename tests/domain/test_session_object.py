@@ -113,7 +113,6 @@ def toolset(**more: Any) -> Doc:
         ),
         (agent(**toolset(default_config={"permission_policy": {"type": "auto"}})), "auto"),
         (agent(**toolset(configs=[{"name": "bash", "permission_policy": {"type": "auto"}}])), "auto"),
-        (agent(**toolset(configs=[{"name": "web_search"}])), "web_search"),
     ],
 )
 def test_an_agent_that_cannot_run_yet_says_so(found: Doc, feature: str) -> None:
@@ -121,8 +120,10 @@ def test_an_agent_that_cannot_run_yet_says_so(found: Doc, feature: str) -> None:
         session_object.check_runnable(found, {})
 
 
-def test_a_disabled_web_tool_is_no_trouble() -> None:
-    session_object.check_runnable(agent(**toolset(configs=[{"name": "web_fetch", "enabled": False}])), {})
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_web_tool_is_no_trouble(enabled: bool) -> None:
+    configs = [{"name": "web_fetch", "enabled": enabled}, {"name": "web_search", "enabled": enabled}]
+    session_object.check_runnable(agent(**toolset(configs=configs)), {})
 
 
 def test_a_budget_needs_a_price() -> None:
