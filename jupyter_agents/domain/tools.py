@@ -90,8 +90,8 @@ BUILT_IN: dict[str, Doc] = {
         ),
         _tool(
             "web_fetch",
-            "Get a public web page as markdown, or a text, JSON, XML, PDF or image file. Nothing on the page "
-            "is run. Not for addresses in private networks.",
+            "Get a web page as markdown, or a text, JSON, XML, PDF or image file. Public addresses only; "
+            "scripts are not run.",
             ("url",),
             url=_string("A whole http:// or https:// address."),
         ),

@@ -17,6 +17,10 @@ Doc = dict[str, Any]
 LISTS = ("allowed_domains", "blocked_domains")
 SOURCES = ("user_input", "server_tool_results", "client_tool_results")
 WEB_TOOLS = ("web_fetch", "web_search")
+FIELDS = {
+    "web_fetch": (*LISTS, "max_content_tokens", "url_sources"),
+    "web_search": (*LISTS, "user_location"),
+}
 MOST_DOMAINS = 64
 MOST_TOOLS = 128
 LONGEST_DOMAIN = 255
@@ -29,12 +33,13 @@ _TIMEZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
 def resolved(where: str, config: Mapping[str, Any]) -> Doc:
-    """The web fields of a toolset's entry, checked, with ``url_sources`` in its object form.
+    """All the web fields of a toolset's entry, checked: null where not given, ``url_sources`` as an object.
 
     where: the entry's path in the request. Raises `InvalidRequest` naming the field.
     """
     if config["name"] not in WEB_TOOLS:
         return {}
+    found = {field: config.get(field) for field in FIELDS[config["name"]]}
     given = {field: config[field] for field in LISTS if config.get(field) is not None}
     if len(given) == 2:
         raise InvalidRequest(f"{where}: give allowed_domains or blocked_domains, not both.")
@@ -45,9 +50,10 @@ def resolved(where: str, config: Mapping[str, Any]) -> Doc:
         raise InvalidRequest(f"{where}.max_content_tokens: expected a number above 0.")
     if config.get("user_location") is not None:
         _check_location(f"{where}.user_location", config["user_location"])
-    if config.get("url_sources") is None:
-        return {}
-    return {"url_sources": _sources(f"{where}.url_sources", config["url_sources"])}
+        found["user_location"] = dict.fromkeys(PLACES) | config["user_location"]
+    if config.get("url_sources") is not None:
+        found["url_sources"] = _sources(f"{where}.url_sources", config["url_sources"])
+    return found
 
 
 def check_references(tools: Iterable[Mapping[str, Any]]) -> None:

@@ -32,7 +32,7 @@ CLOSES = {
 """Elements that end an open one of these kinds, where its end was not written."""
 
 LONGEST_TITLE = 300
-MEMORY = 1024**3
+MEMORY = 512 * 1024**2
 _UNSEEN = re.compile(r"display:none|visibility:hidden|opacity:0(?![.\d])|font-size:0(?![.\d])")
 
 

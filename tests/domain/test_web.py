@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_agents import wire
 from jupyter_agents.domain import web
-from jupyter_agents.domain.agents import create_agent
+from jupyter_agents.domain.agents import create_agent, update_agent
 from jupyter_agents.errors import InvalidRequest
 from tests.domain.talk import CUSTOM, NOW, TOOLSET
 
@@ -33,6 +33,32 @@ def test_url_sources_are_shown_as_objects() -> None:
         "server_tool_results": None,
         "client_tool_results": references("weather"),
     }
+
+
+def test_what_is_not_given_is_null() -> None:
+    assert made(name="web_search", allowed_domains=["a.example"]) == {
+        "type": "web_search",
+        "name": "web_search",
+        "enabled": True,
+        "permission_policy": {"type": "always_allow"},
+        "allowed_domains": ["a.example"],
+        "blocked_domains": None,
+        "user_location": None,
+    }
+    assert made(name="web_fetch").keys() - made(name="bash").keys() == set(web.FIELDS["web_fetch"])
+
+
+def test_a_location_is_shown_whole() -> None:
+    given = {"type": "approximate", "country": "DE"}
+    shown = made(name="web_search", user_location=given)["user_location"]
+    assert shown == {"city": None, "region": None, "timezone": None, **given}
+
+
+@pytest.mark.parametrize("name", ["web_fetch", "web_search"])
+def test_an_update_keeps_the_entry(name: str) -> None:
+    tools = [TOOLSET | {"configs": [{"name": name, "blocked_domains": ["a.example"]}]}]
+    agent = create_agent({"name": "a", "model": "m", "tools": tools}, "agent_1", NOW)
+    assert update_agent(agent, {"tools": agent["tools"]}, NOW) == agent
 
 
 @pytest.mark.parametrize(
