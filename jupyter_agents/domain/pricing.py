@@ -17,6 +17,7 @@ from typing import Any
 
 PLAIN_MAX_TOKENS = 8192
 GEO_SURCHARGE = Decimal("1.1")
+SEARCH_PRICE = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def list_cost(
     ----------
     usage:
         Token counts as in ``span.model_request_end.model_usage``; ``ephemeral_1h_input_tokens``
-        tells which part of the cache writes lives an hour.
+        tells which part of the cache writes lives an hour, ``web_search_requests`` how many
+        searches the endpoint made.
     on:
         The day of the request, which picks the price.
     """
@@ -112,7 +114,8 @@ def list_cost(
         "output": usage.get("output_tokens", 0),
     }
     cost = sum((Decimal(str(price[k])) * n for k, n in counts.items()), Decimal(0)) / 1_000_000
-    return cost * GEO_SURCHARGE if geo == "us" else cost
+    searches = SEARCH_PRICE * int(usage.get("web_search_requests", 0))
+    return (cost * GEO_SURCHARGE if geo == "us" else cost) + searches
 
 
 def cents(cost: Decimal) -> str:

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_agents.domain import budget, content, limits, pricing
-from jupyter_agents.domain.agents import TOOLSET, snapshot
+from jupyter_agents.domain.agents import snapshot
 from jupyter_agents.domain.environments import allowed_hosts
-from jupyter_agents.domain.tools import OFFERED
 from jupyter_agents.domain.usage import Usage
 from jupyter_agents.errors import InvalidRequest, NotSupported
 from jupyter_agents.ids import parse_time
@@ -63,9 +62,6 @@ def check_runnable(agent: Mapping[str, Any], body: Mapping[str, Any]) -> None:
         for config in (tool["default_config"], *tool["configs"]):
             if config["permission_policy"]["type"] == "auto":
                 raise NotSupported("permission_policy auto")
-        for config in tool["configs"] if tool["type"] == TOOLSET else ():
-            if config["enabled"] and config["name"] not in OFFERED:
-                raise NotSupported(f"the tool {config['name']}")
 
 
 def check_body(body: Mapping[str, Any]) -> None:

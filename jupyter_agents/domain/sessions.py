@@ -221,6 +221,9 @@ def _call(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 def _result(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
+    if "usage" in private:
+        model = state.session["agent"]["model"] | {"speed": "standard"}
+        state.usage.add(model, private["usage"], at)
     call = state.calls.get(event[RESULTS[event["type"]]])
     if call is None or call.done:
         return

@@ -102,10 +102,20 @@ def _tool(step: Json) -> str:
 def _block(block: Json) -> str:
     if block.get("type") == "text":
         return pre(words.visible(str(block.get("text", ""))))
+    if block.get("type") == "search_result":
+        return _search_result(block)
     image = data_uri(block)
     if image is None:
         return pre(words.block_name(block))
     return f'<img alt="image made by the agent" style="max-width:100%;padding:6px" src="{image}">'
+
+
+def _search_result(block: Json) -> str:
+    title = escape(words.visible(str(block.get("title", ""))))
+    address = words.web_address(block)
+    if address is not None:
+        title = f'<a href="{escape(address)}" rel="noopener noreferrer nofollow">{title}</a>'
+    return f'<div style="padding:6px 10px 0">{title}</div>{pre(words.found(block))}'
 
 
 def data_uri(block: Json) -> str | None:

@@ -73,9 +73,19 @@ def _tool(step: Json) -> str:
     head = f"**{inert(words.tool_title(step))}**"
     head += f" {code(summary)}" if summary else ""
     blocks = [words.tool_input(step), words.output_text(step)]
-    return "\n\n".join(
-        [f"{head} — {words.tool_state(step)}", *(fence(block) for block in blocks if block.strip())]
-    )
+    parts = [f"{head} — {words.tool_state(step)}", *(fence(block) for block in blocks if block.strip())]
+    return "\n\n".join([*parts, *_links(step)])
+
+
+def _links(step: Json) -> list[str]:
+    """The search results among a tool's output, as one list of links."""
+    results = [block for block in step.get("output") or () if block.get("type") == "search_result"]
+    links = [
+        f"- [{code(words.visible(str(block.get('title'))))}](<{address}>)"
+        for block in results
+        if (address := words.web_address(block))
+    ]
+    return ["\n".join(links)] if links else []
 
 
 def _file(file: Json, links: Mapping[str, str]) -> str:

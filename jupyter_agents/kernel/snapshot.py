@@ -23,19 +23,20 @@ FILES = 50
 
 @dataclass(frozen=True)
 class Caps:
-    """Characters of one text, of one image's base64, and the number of steps that are kept."""
+    """Characters of one text, of one image's base64; how many steps, and blocks of an output, are kept."""
 
     text: int
     image: int
     steps: int
+    blocks: int = 20
 
 
 LEVELS = (
     Caps(8_000, 40_000, 200),
     Caps(4_000, 20_000, STEPS),
     Caps(1_500, 0, STEPS),
-    Caps(400, 0, STEPS),
-    Caps(150, 0, 20),
+    Caps(400, 0, STEPS, 5),
+    Caps(150, 0, 20, 2),
 )
 
 
@@ -94,7 +95,7 @@ def _step(step: Mapping[str, Any], caps: Caps) -> dict[str, Any]:
         case "text":
             return {**step, "markdown": cut_text(step["markdown"], 2 * caps.text)}
         case "tool":
-            output = [_block(block, caps) for block in step["output"][:20]]
+            output = [_block(block, caps) for block in step["output"][: caps.blocks]]
             return {**step, "input": _value(step["input"], caps.text), "output": output}
         case "steer" | "notice":
             return {**step, "text": cut_text(step["text"], caps.text)}
@@ -105,11 +106,23 @@ def _step(step: Mapping[str, Any], caps: Caps) -> dict[str, Any]:
 def _block(block: Mapping[str, Any], caps: Caps) -> dict[str, Any]:
     if block.get("type") == "text":
         return {**block, "text": cut_text(str(block.get("text", "")), caps.text)}
+    if block.get("type") == "search_result":
+        return _search_result(block, caps)
     length = len(json.dumps(block))
     if length <= caps.image:
         return dict(block)
     note = f"{words.block_name(block)} {words.size(length * 3 // 4)}, not saved in the notebook"
     return {"type": "text", "text": note}
+
+
+def _search_result(block: Mapping[str, Any], caps: Caps) -> dict[str, Any]:
+    title, source = (str(block.get(key, "")) for key in ("title", "source"))
+    return {
+        **block,
+        "title": cut_text(title, caps.text // 4),
+        "source": cut_text(source, min(2048, 4 * caps.text)),
+        "content": [{"type": "text", "text": cut_text(words.found(block), caps.text // 4)}],
+    }
 
 
 def _value(value: Any, limit: int) -> Any:

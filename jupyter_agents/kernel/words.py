@@ -39,6 +39,7 @@ KEYS = {
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+WEB = re.compile(r"https?://[!#-;=?-~]+", re.IGNORECASE)
 HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Control characters but tab and newline, and whatever reorders or hides the text around it."""
 
@@ -103,10 +104,33 @@ def tool_state(step: Json) -> str:
 
 def output_text(step: Json) -> str:
     """The text of a tool's output; other blocks are named in brackets."""
-    return "\n".join(
-        visible(str(block.get("text", ""))) if block.get("type") == "text" else block_name(block)
-        for block in step.get("output") or ()
-    )
+    return "\n".join(block_text(block) for block in step.get("output") or ())
+
+
+def block_text(block: Json) -> str:
+    """A content block as text; a search result is its title, its address and what was found there."""
+    match block.get("type"):
+        case "text":
+            return visible(str(block.get("text", "")))
+        case "search_result":
+            return "\n".join(
+                [visible(str(block.get("title"))), visible(str(block.get("source"))), found(block)]
+            )
+        case _:
+            return block_name(block)
+
+
+def found(block: Json) -> str:
+    """The text of a search result."""
+    content = block.get("content")
+    parts = content if isinstance(content, list) else []
+    return "\n".join(visible(str(part.get("text", ""))) for part in parts if isinstance(part, Mapping))
+
+
+def web_address(block: Json) -> str | None:
+    """Where a search result was found, if that is a plain http(s) address that may become a link."""
+    source = str(block.get("source", ""))
+    return source if WEB.fullmatch(source) else None
 
 
 def block_name(block: Json) -> str:

@@ -12,11 +12,13 @@ from typing import Any
 from jupyter_agents.domain import mcp
 from jupyter_agents.domain import settings as keys
 from jupyter_agents.domain.environments import allowed_hosts
+from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.settings import Settings
 from jupyter_agents.domain.tools import needs_sandbox
 from jupyter_agents.errors import InvalidRequest, ModelError, SandboxUnavailable
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
 from jupyter_agents.runtime.endpoint import Endpoint
+from jupyter_agents.runtime.fetch import Fetcher
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.manager import MOST_FILES, Parts, SessionManager
 from jupyter_agents.runtime.mcp import SessionMcp
@@ -24,8 +26,10 @@ from jupyter_agents.runtime.mcp_config import McpConfig
 from jupyter_agents.runtime.model import AnthropicModel, Model
 from jupyter_agents.runtime.recorder import Recorder
 from jupyter_agents.runtime.replay import ReplayModel
+from jupyter_agents.runtime.search import Searcher
 from jupyter_agents.runtime.streams import Hub
 from jupyter_agents.runtime.tools import STARTING_SECONDS, SessionTools
+from jupyter_agents.runtime.web import WebTools
 from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.choose import Choice, choose
 from jupyter_agents.sandbox.workspace import workspace_path
@@ -48,7 +52,8 @@ class Config:
 
     data_dir: the store. root_dir: below it lie the workspaces. model_base_url: "" asks the
     environment. sandbox: ``auto`` or a kind. sandbox_uid: the user id inside when the server is
-    root. replay: a folder of run files that answer in place of a model.
+    root. replay: a folder of run files that answer in place of a model. web_hosts: hosts that
+    ``web_fetch`` may reach although they are private.
     """
 
     data_dir: Path
@@ -66,6 +71,7 @@ class Config:
     replay: Path | None = None
     python: tuple[Path, ...] = ()
     mcp: McpConfig = field(default_factory=McpConfig)
+    web_hosts: tuple[str, ...] = ()
 
 
 class Context:
@@ -104,6 +110,8 @@ class Context:
         self.choices: dict[str, asyncio.Task[Choice]] = {}
         self.pythons: dict[str, tuple[Path, ...]] = {}
         self._dropped: dict[str, set[str]] = {}
+        self.fetcher = Fetcher(config.web_hosts)
+        self.searcher = Searcher(self._endpoint_model, lambda: self.endpoint.base_url)
         self.recorder = Recorder(self.journal, config.data_dir / "runs", config.replay, self.new_id)
         self.manager = SessionManager(
             Parts(
@@ -145,6 +153,7 @@ class Context:
         await asyncio.gather(*self.choices.values(), return_exceptions=True)
         await asyncio.gather(*(p.close() for p in self.providers), return_exceptions=True)
         await self.endpoint.close()
+        self.fetcher.close()
         self.database.close()
 
     def choice(self, wanted: str) -> asyncio.Task[Choice]:
@@ -158,6 +167,9 @@ class Context:
         recordings = self.recorder.recordings(session_id)
         if recordings is not None:
             return ReplayModel(recordings)
+        return self._endpoint_model()
+
+    def _endpoint_model(self) -> Model:
         problem = self.endpoint.problem()
         if problem is not None:
             return _NoModel(problem)
@@ -216,7 +228,14 @@ class Context:
             self.clock,
             lambda: self.recorder.recordings(session["id"]),
             SessionMcp(self.config.mcp, lambda: self.recorder.recordings(session["id"])),
+            WebTools(lambda: self._state(session["id"]), self.fetcher, self.searcher),
         )
+
+    def _state(self, session_id: str) -> State:
+        runner = self.manager.live(session_id)
+        if runner is None:
+            raise InvalidRequest(f"session `{session_id}` is not running.")
+        return runner.state
 
     async def _provider(self, session: Doc) -> SandboxProvider:
         choice = await asyncio.shield(self.choice(self._settings(session).sandbox))

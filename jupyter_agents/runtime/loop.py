@@ -44,10 +44,11 @@ LONGEST_DELAY = 30.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call gave back and which files of the workspace it changed."""
+    """What a call gave back, which files of the workspace it changed, and what a model used for it."""
 
     result: ToolResult
     changes: list[Doc]
+    usage: Doc | None = None
 
 
 class Tools(Protocol):
@@ -195,14 +196,20 @@ async def _run_tool(session: Session, call: Call) -> None:
             drafts.append(session.stamp.event(body))
         await session.append(drafts)
         return
-    await session.append([result_draft(session.stamp, call, outcome.result, outcome.changes)])
+    draft = result_draft(session.stamp, call, outcome.result, outcome.changes, outcome.usage)
+    await session.append([draft])
 
 
-def result_draft(stamp: Stamp, call: Call, result: ToolResult, changes: Sequence[Doc] = ()) -> Draft:
-    """The result event of a call that the server ran; its private part holds the files that it changed."""
+def result_draft(
+    stamp: Stamp, call: Call, result: ToolResult, changes: Sequence[Doc] = (), usage: Doc | None = None
+) -> Draft:
+    """The result event of a call that the server ran; its private part holds the files that it changed
+    and the tokens and searches that it used."""
     made = events.mcp_tool_result if call.kind == "mcp" else events.tool_result
     body = made(call.id, result.content, is_error=result.is_error)
-    return stamp.event(body, {"changes": list(changes)} if changes else None)
+    private: Doc = {"changes": list(changes)} if changes else {}
+    private |= {"usage": usage} if usage else {}
+    return stamp.event(body, private or None)
 
 
 def _denied(stamp: Stamp, call: Call) -> Draft:

@@ -236,4 +236,6 @@ def _usage(usage: Any) -> Doc:
     }
     if usage.cache_creation is not None:
         counts["ephemeral_1h_input_tokens"] = usage.cache_creation.ephemeral_1h_input_tokens
+    if usage.server_tool_use is not None and usage.server_tool_use.web_search_requests:
+        counts["web_search_requests"] = usage.server_tool_use.web_search_requests
     return counts

@@ -1,4 +1,4 @@
-"""Where a session's calls go: its sandbox, or the recording where there is none.
+"""Where a session's calls go: its sandbox, the web, or the recording where there is none.
 
 The sandbox is started with the first model request, in parallel with it; one that died is replaced at
 the next call. Source: docs/decisions.md "Sandbox and network" and "Replay".
@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from jupyter_agents.domain.sessions import Call
+from jupyter_agents.domain.tools import WEB
 from jupyter_agents.errors import ApiError, LimitExceeded, SandboxError, SandboxUnavailable
 from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.runtime.files import Files
@@ -27,6 +28,9 @@ from jupyter_agents.store.blobs import Blobs
 
 Doc = dict[str, Any]
 CHUNK = 1024 * 1024
+NOT_RECORDED = (
+    "{}: this session plays a recording, which has no result of this call. A replay never asks the web."
+)
 STARTING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -49,6 +53,8 @@ class SessionTools:
         What the session replays, or None.
     mcp:
         The session's MCP servers.
+    web:
+        Runs a call to a web tool (`jupyter_agents.runtime.web.WebTools`).
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class SessionTools:
         clock: Clock,
         recordings: Callable[[], Recordings | None],
         mcp: SessionMcp,
+        web: Callable[[Call], Awaitable[Outcome]],
     ) -> None:
         self._id = session_id
         self._wanted = wanted
@@ -74,6 +81,7 @@ class SessionTools:
         self._clock = clock
         self._recordings = recordings
         self.mcp = mcp
+        self._web = web
         self._starting: asyncio.Task[Sandbox] | None = None
         self._workspace = Path()
         self._changes: Changes | None = None
@@ -96,6 +104,8 @@ class SessionTools:
         """See `loop.Tools`. Raises `SandboxUnavailable`."""
         if call.kind == "mcp":
             return Outcome(await self.mcp.call(call), [])
+        if call.name in WEB:
+            return await self._call_web(call)
         try:
             sandbox = await self._sandbox()
         except SandboxUnavailable:
@@ -112,6 +122,13 @@ class SessionTools:
             await self._drop(sandbox)
             raise SandboxUnavailable(str(error), was_running=True) from None
         return Outcome(result, await self._changed())
+
+    async def _call_web(self, call: Call) -> Outcome:
+        """Run a web tool, or in a replay give its recorded result: a replay is the same every time."""
+        if self._recordings() is None:
+            return await self._web(call)
+        missing = ToolResult.text(NOT_RECORDED.format(call.name), is_error=True)
+        return Outcome(self._recorded(call) or missing, [])
 
     async def settle(self) -> list[Doc]:
         """See `loop.Tools`: register outputs; returns changes that no call has reported."""

@@ -81,6 +81,9 @@ class JupyterAgents(ExtensionApp):
         help="Programs that agents may use as MCP servers by the address stdio:<name>: a command line, or "
         '{"command": [...], "env": {...}}. They run outside the sandbox.'
     ).tag(config=True)
+    web_hosts = List(
+        Unicode(), help="Hosts that web_fetch may reach although they are private, and at any port."
+    ).tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
     ).tag(config=True)
@@ -139,6 +142,7 @@ class JupyterAgents(ExtensionApp):
                 idle_timeout=self.max_idle_timeout,
             ),
             max_files=self.max_files,
+            web_hosts=tuple(self.web_hosts),
             replay=Path(replay).expanduser().resolve() if replay else None,
             mcp=McpConfig(
                 private_hosts=self.mcp_private_hosts,

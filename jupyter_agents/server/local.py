@@ -83,7 +83,7 @@ class Doctor(Handler):
         report["probes"] = [
             {"kind": p.kind, "ok": p.ok, "reason": p.reason, "remedy": p.remedy} for p in choice.probes
         ]
-        self.reply(report | {"disk": usage})
+        self.reply(report | {"disk": usage, "no_web_search": context.searcher.refusals()})
 
 
 def _disk(folder: Path) -> Doc:

@@ -250,6 +250,8 @@ def _empty(block: Doc) -> Doc:
             return {"type": "text", "text": ""}
         case "thinking":
             return {"type": "thinking", "thinking": "", "signature": ""}
+        case kind if kind.endswith("_tool_result"):
+            return block
         case _:
             return block | {"input": {}}
 
@@ -260,9 +262,13 @@ def _deltas(block: Doc, chunk: int) -> Iterator[Doc]:
             text = block["text"]
             for part in _parts(text, chunk) if isinstance(text, str) else text:
                 yield {"type": "text_delta", "text": part}
+            for citation in block.get("citations", ()):
+                yield {"type": "citations_delta", "citation": citation}
         case "thinking":
             yield {"type": "thinking_delta", "thinking": block["thinking"]}
             yield {"type": "signature_delta", "signature": block["signature"]}
+        case kind if kind.endswith("_tool_result"):
+            return
         case _:
             for part in _parts(json.dumps(block["input"]), 200):
                 yield {"type": "input_json_delta", "partial_json": part}

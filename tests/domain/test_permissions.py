@@ -30,7 +30,7 @@ def agent(*found: Doc) -> Doc:
             {"type": "always_allow"},
         ),
         (TOOLSET | {"configs": [{"name": "bash", "enabled": False}]}, "bash", "deny", None),
-        (TOOLSET, "web_search", "deny", None),
+        (TOOLSET, "web_search", "allow", {"type": "always_allow"}),
         (TOOLSET, "nonsense", "deny", None),
         (CUSTOM, "bash", "deny", None),
     ],
@@ -43,4 +43,5 @@ def test_the_verdict_over_a_call(tool: Doc, name: str, permission: str, evaluati
 
 def test_the_model_is_shown_what_is_enabled_and_run_here() -> None:
     found = agent(TOOLSET | {"configs": [{"name": "bash", "enabled": False}]})
-    assert permissions.enabled_tools(found, tools.OFFERED) == ["edit", "glob", "grep", "read", "write"]
+    assert permissions.enabled_tools(found, tools.SANDBOX) == ["edit", "glob", "grep", "read", "write"]
+    assert permissions.enabled_tools(found, tools.WEB) == ["web_fetch", "web_search"]

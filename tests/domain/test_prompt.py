@@ -29,7 +29,7 @@ def test_the_request_of_a_known_model() -> None:
         {"role": "user", "content": [text("do it") | {"cache_control": {"type": "ephemeral"}}]}
     ]
     names = [tool["name"] for tool in request["tools"]]
-    assert names == ["bash", "edit", "glob", "grep", "read", "write", "weather"]
+    assert names == ["bash", "edit", "glob", "grep", "read", "web_fetch", "web_search", "write", "weather"]
 
 
 def test_the_request_of_an_unknown_model_is_plain() -> None:

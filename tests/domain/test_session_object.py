@@ -111,7 +111,6 @@ def toolset(**more: Any) -> Doc:
     [
         (agent(**toolset(default_config={"permission_policy": {"type": "auto"}})), "auto"),
         (agent(**toolset(configs=[{"name": "bash", "permission_policy": {"type": "auto"}}])), "auto"),
-        (agent(**toolset(configs=[{"name": "web_search"}])), "web_search"),
         (agent(skills=[{"type": "anthropic", "skill_id": "xlsx"}], **toolset()), "agent.skills"),
         (agent(multiagent={"type": "coordinator", "agents": [{"type": "self"}]}), "agent.multiagent"),
         (agent(execution_identity={"type": "aws_role", "role_arn": "arn"}), "execution_identity aws_role"),
@@ -137,8 +136,10 @@ def test_mcp_tools_run_whatever_their_names_but_not_by_auto() -> None:
         session_object.check_runnable(mcp_agent("auto"), {})
 
 
-def test_a_disabled_web_tool_is_no_trouble() -> None:
-    session_object.check_runnable(agent(**toolset(configs=[{"name": "web_fetch", "enabled": False}])), {})
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_web_tool_is_no_trouble(enabled: bool) -> None:
+    configs = [{"name": "web_fetch", "enabled": enabled}, {"name": "web_search", "enabled": enabled}]
+    session_object.check_runnable(agent(**toolset(configs=configs)), {})
 
 
 def test_a_budget_needs_a_price() -> None:

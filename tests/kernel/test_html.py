@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_agents.kernel import html
-from tests.kernel.samples import said, tool, transcript, transcripts
+from tests.kernel.samples import said, search_result, tool, transcript, transcripts
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
@@ -74,6 +74,24 @@ def test_code_keeps_its_newlines_in_one_line_of_source() -> None:
 def test_an_image_of_a_known_kind_is_inline_and_others_are_named() -> None:
     assert f"data:image/png;base64,{PNG}" in html.render(transcript(image("image/png", PNG)))
     assert "[image/svg+xml]" in html.render(transcript(image("image/svg+xml", PNG)))
+
+
+def test_a_search_result_is_a_link_with_its_text() -> None:
+    drawn = html.render(transcript(search_result("https://a.example/?x=1&y=2", "<b>T</b>")))
+    assert '<a href="https://a.example/?x=1&amp;y=2" rel="noopener noreferrer nofollow">' in drawn
+    assert "&lt;b&gt;T&lt;/b&gt;</a>" in drawn and "Some words." in drawn
+
+
+@pytest.mark.parametrize(
+    "source", ["javascript:alert(1)", "data:text/html,x", "https://a b", 'https://"x', "/x"]
+)
+def test_a_search_result_from_elsewhere_is_no_link(source: str) -> None:
+    assert "<a" not in html.render(transcript(search_result(source)))
+
+
+def test_a_hostile_search_result_is_inert() -> None:
+    drawn = html.render(transcript(search_result(f"https://a.example/{EVIL}", EVIL, EVIL)))
+    assert {tag for tag, _ in Tags(drawn).found}.isdisjoint({"script", "img"})
 
 
 def test_a_file_with_a_link_is_a_link() -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import pytest
 
 from jupyter_agents.kernel import snapshot
-from tests.kernel.samples import record, said, tool, transcript
+from tests.kernel.samples import record, said, search_result, tool, transcript
 
 BLOB = {"type": "base64", "media_type": "image/png", "data": "A" * 3_000_000}
+FOUND = search_result("https://a.example/" + "x" * 9000, "é" * 9000, "w" * 9000)
+FOUND["output"] *= 20
 HUGE = {
     "steps": transcript(*[tool(output="é" * 5000, command="c" * 3000) for _ in range(1000)]),
     "text": transcript(said("# word <b>\n" * 100_000)),
     "input": transcript({**tool("x"), "input": {f"k{n}": ["v" * 1000] * 100 for n in range(100)}}),
     "nested": transcript(tool("x", a={"b": {"c": ["v" * 100_000] * 50}})),
     "image": transcript({**tool(), "output": [{"type": "image", "source": BLOB}]}),
+    "results": transcript(*[FOUND for _ in range(300)]),
     "escapes": transcript(*[tool(output='"<&\\\n' * 2000, command='"<&') for _ in range(60)]),
     "notices": transcript(
         *[{"kind": "notice", "id": "n", "level": "error", "text": "x" * 9000} for _ in range(900)]
