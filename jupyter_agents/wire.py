@@ -36,11 +36,16 @@ EventSend = sessions.EventSendParams
 EventList = sessions.EventListParams
 EventStream = sessions.EventStreamParams
 FileList = beta.FileListParams
+ResourceAdd = sessions.ResourceAddParams
+ResourceList = sessions.ResourceListParams
+ResourceUpdate = sessions.ResourceUpdateParams
 
 Agent = beta.BetaManagedAgentsAgent
 Environment = beta.BetaEnvironment
 Session = beta.BetaManagedAgentsSession
 File = beta.BetaFileMetadata
+FileResource = sessions.BetaManagedAgentsFileResource
+RepositoryResource = sessions.BetaManagedAgentsGitHubRepositoryResource
 Event = sessions.BetaManagedAgentsSessionEvent
 StreamEvent = sessions.BetaManagedAgentsStreamSessionEvents
 

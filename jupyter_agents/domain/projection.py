@@ -21,6 +21,9 @@ def row(drafts: Iterable[Draft]) -> Doc:
     changes: Doc = {}
     for draft in drafts:
         kind, event = draft.event["type"], draft.event
+        if kind == "private.resources":
+            changes["resources"] = (draft.private or {})["resources"]
+            changes["updated_at"] = event["processed_at"]
         if draft.kind != "event":
             continue
         if kind.startswith(STATUS):

@@ -21,6 +21,8 @@ Status = Literal["idle", "running", "rescheduling", "terminated"]
 DEFAULT_MAX_TURNS = 200
 MAX_FAILURES = 6
 EMPTY = {"type": "text", "text": ""}
+NEWS = "Note from the server: "
+"""How a text begins that the server, not the user, adds to the thread."""
 
 
 @dataclass
@@ -55,7 +57,9 @@ class State:
     """Everything the records say. Lists grow in place.
 
     session: the object as created, with later updates. messages: the Messages thread. owes: whether
-    the model has yet to answer what stands last in it. announced: the calls that the newest
+    the model has yet to answer what stands last in it. news: what the next request tells the model
+    behind the newest user message, so that what was said before stays cached. announced: the calls
+    that the newest
     ``requires_action`` named. request: the open model request. stopped: the newest stop reason.
     rounds, failures, cuts: model requests of this turn, and how many of the last ones failed or were
     cut at their token limit.
@@ -68,6 +72,7 @@ class State:
     queue: list[Doc] = field(default_factory=list)
     messages: list[Doc] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    news: list[str] = field(default_factory=list)
     calls: dict[str, Call] = field(default_factory=dict)
     answers: dict[str, Doc] = field(default_factory=dict)
     owes: bool = False
@@ -97,6 +102,13 @@ class State:
         return [call for call in self.calls.values() if call.waits]
 
     @property
+    def news_blocks(self) -> list[Doc]:
+        """The news as they go behind the newest message, where that is the user's."""
+        if not self.news or not self.messages or self.messages[-1]["role"] != "user":
+            return []
+        return [{"type": "text", "text": NEWS + "\n".join(self.news)}]
+
+    @property
     def max_turns(self) -> int:
         """Model requests per user turn (docs/decisions.md "Wire")."""
         return int(self.session["metadata"].get("jupyter-agents/max-turns", DEFAULT_MAX_TURNS))
@@ -117,7 +129,8 @@ class State:
 def apply(state: State, record: Record) -> State:
     """`state` after `record`. The state given is used up. Unknown types pass through.
 
-    Handled: queued client events; ``private.session``, ``private.note``; ``user.*``;
+    Handled: queued client events; ``private.session``, ``private.note``,
+    ``private.resources``; ``user.*``;
     ``agent.tool_use``, ``agent.custom_tool_use``, ``agent.tool_result``;
     ``span.model_request_start`` and ``_end``; ``session.status_*``, ``session.error``,
     ``session.usage``, ``session.updated``.
@@ -141,6 +154,11 @@ def _created(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 def _note(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.notes[private["name"]] = private["text"]
+
+
+def _resources(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.session["resources"] = private["resources"]
+    state.news += private["news"]
 
 
 def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -204,6 +222,10 @@ def _user_turn(state: State) -> Doc:
 def _request_start(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.request = event["id"]
     state.rounds += 1
+    blocks = state.news_blocks
+    if blocks:
+        state.messages[-1]["content"] += blocks
+        state.news = []
 
 
 def _request_end(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -240,6 +262,7 @@ def _rescheduled(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 def _error(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.exhausted = event["error"]["retry_status"]["type"] == "exhausted"
+    state.news += private.get("news", [])
 
 
 def _usage(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -264,6 +287,7 @@ def _updated(state: State, event: Doc, private: Doc, at: datetime) -> None:
 HANDLERS = {
     "private.session": _created,
     "private.note": _note,
+    "private.resources": _resources,
     "user.message": _user_message,
     "user.tool_confirmation": _confirmation,
     "user.custom_tool_result": _result,

@@ -10,10 +10,11 @@ from typing import Any
 
 from jupyter_agents.domain import agents, session_object
 from jupyter_agents.domain.inbox import check_content
+from jupyter_agents.domain.resources import count
 from jupyter_agents.errors import InvalidRequest, NotFound
 from jupyter_agents.ids import Clock, NewId, rfc3339
 from jupyter_agents.runtime.attachments import Attachments
-from jupyter_agents.runtime.files import Files
+from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.store.catalog import Catalog
 
 Doc = dict[str, Any]
@@ -33,7 +34,7 @@ class Creator:
     def __init__(
         self,
         catalog: Catalog,
-        files: Files,
+        mounted: Mounted,
         attachments: Attachments,
         check: Callable[[Doc, Doc], None],
         max_files: int,
@@ -41,7 +42,7 @@ class Creator:
         new_id: NewId,
     ) -> None:
         self._catalog = catalog
-        self._files = files
+        self._mounted = mounted
         self._attachments = attachments
         self._check = check
         self._max_files = max_files
@@ -84,13 +85,13 @@ class Creator:
         session_object.check_runnable(agent, body)
         return agent
 
-    async def _mount(self, session_id: str, resources: list[Doc]) -> list[Doc]:
-        if len(resources) > self._max_files:
+    async def _mount(self, session_id: str, given: list[Doc]) -> list[Doc]:
+        if count(given, "file") > self._max_files:
             raise InvalidRequest(f"resources: at most {self._max_files} files are allowed.")
-        shown = []
-        for position, resource in enumerate(resources):
+        shown: list[Doc] = []
+        for position, resource in enumerate(given):
             try:
-                shown.append(await self._files.mount(session_id, resource))
+                shown.append(await self._mounted.mount(session_id, resource, shown))
             except NotFound as error:
                 raise InvalidRequest(f"resources.{position}.file_id: {error.message}") from None
             except InvalidRequest as error:

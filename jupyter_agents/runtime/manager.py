@@ -23,6 +23,7 @@ from jupyter_agents.runtime.creation import Creator
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.follow import Follower
 from jupyter_agents.runtime.model import Model
+from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.runner import Retired, Services, SessionRunner
 from jupyter_agents.runtime.streams import Hub, Subscription
 from jupyter_agents.runtime.tools import SessionTools
@@ -47,6 +48,7 @@ class Parts:
     catalog: Catalog
     ownership: Ownership
     files: Files
+    mounted: Mounted
     hub: Hub
     clock: Clock
     new_id: NewId
@@ -78,7 +80,7 @@ class SessionManager:
         self._attachments = Attachments(parts.files)
         self._creator = Creator(
             parts.catalog,
-            parts.files,
+            parts.mounted,
             self._attachments,
             parts.check,
             parts.max_files,
@@ -141,7 +143,7 @@ class SessionManager:
             parts.ownership.acquire(session_id)
             records = await parts.journal.append(session_id, 0, drafts, project)
         except BaseException:
-            await parts.files.forget_session(session_id)
+            await self._forget_files(session_id)
             parts.ownership.forget(session_id)
             raise
         runner = self._runners[session_id] = self._runner(doc, _fold(records))
@@ -235,7 +237,7 @@ class SessionManager:
             await runner.close()
             await self.parts.write(work)
             self._follower.deleted(session_id)
-            await self.parts.files.forget_session(session_id)
+            await self._forget_files(session_id)
             self.parts.forget(session_id)
             self._runners.pop(session_id, None)
             self.parts.ownership.forget(session_id)
@@ -250,6 +252,10 @@ class SessionManager:
         if doc["archived_at"] is not None:
             subscription.put(None)
         return subscription
+
+    async def _forget_files(self, session_id: str) -> None:
+        await self.parts.files.forget_session(session_id)
+        await asyncio.to_thread(self.parts.mounted.forget_session, session_id)
 
     def _runner(self, doc: Doc, state: State) -> SessionRunner:
         return SessionRunner(self._services, state, self.parts.tools(doc))

@@ -19,7 +19,7 @@ from traitlets import Bool, Enum, Float, Int, List, Unicode
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.context import Config, Context
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
-from jupyter_agents.server import agents, environments, events, files, local, sessions
+from jupyter_agents.server import agents, environments, events, files, local, resources, sessions
 from jupyter_agents.server.unbuilt import NothingHere
 
 ROOT = "jupyter-agents"
@@ -62,6 +62,10 @@ class JupyterAgents(ExtensionApp):
     max_disk = Unicode("1TiB", help="The largest workspace an environment may ask for.").tag(config=True)
     max_idle_timeout = Float(86400.0, help="The longest idle timeout, seconds.").tag(config=True)
     max_files = Int(100, help="Files that may be mounted in one session.").tag(config=True)
+    max_storage = Unicode("1TiB", help="What all uploaded files together may take.").tag(config=True)
+    download_uploads = Bool(
+        False, help="Whether uploaded files can be downloaded, as those that a session made can."
+    ).tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
     ).tag(config=True)
@@ -75,7 +79,7 @@ class JupyterAgents(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Register the routes; what is none of them answers 404 in the wire's shape."""
-        modules: Sequence[Any] = (agents, environments, sessions, events, files, local)
+        modules: Sequence[Any] = (agents, environments, sessions, events, resources, files, local)
         routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])
 
@@ -119,6 +123,8 @@ class JupyterAgents(ExtensionApp):
                 idle_timeout=self.max_idle_timeout,
             ),
             max_files=self.max_files,
+            max_storage=size("max_storage", self.max_storage),
+            download_uploads=self.download_uploads,
             replay=Path(replay).expanduser().resolve() if replay else None,
             python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
         )

@@ -15,7 +15,6 @@ from jupyter_agents.errors import NotFound, NotSupported
 from jupyter_agents.server.handlers import Handler
 
 FEATURES = {
-    r"v1/sessions/[^/]+/resources(/.*)?": "sessions.resources",
     r"v1/sessions/[^/]+/threads(/.*)?": "sessions.threads",
     r"v1/environments/[^/]+/archive": "environments.archive",
     r"v1/environments/[^/]+/work(/.*)?": "environments.work",

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from jupyter_agents.errors import Conflict, NotFound
 from jupyter_agents.store.database import Database
@@ -18,6 +18,7 @@ from jupyter_agents.store.journal import dump
 from jupyter_agents.store.pages import Cursor
 
 Doc = dict[str, Any]
+T = TypeVar("T")
 Kind = Literal["agent", "environment", "session", "file"]
 
 
@@ -57,6 +58,12 @@ def put(connection: sqlite3.Connection, kind: Kind, doc: Doc, *, name: str | Non
 def delete(connection: sqlite3.Connection, kind: Kind, id: str) -> None:
     """Remove a document, inside a transaction."""
     connection.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, id))
+
+
+def exists(connection: sqlite3.Connection, kind: Kind, id: str) -> bool:
+    """Whether a document is there, inside a transaction."""
+    found = connection.execute("SELECT 1 FROM documents WHERE kind = ? AND id = ?", (kind, id))
+    return found.fetchone() is not None
 
 
 def change_session(connection: sqlite3.Connection, id: str, changes: Doc) -> None:
@@ -209,6 +216,10 @@ class Catalog:
             put(connection, "environment", environment, name=environment["name"])
 
         await self._database.write(work)
+
+    async def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on its own in a transaction; returns after the commit."""
+        return await self._database.write(work)
 
     async def put(self, kind: Kind, doc: Doc, *, parent: str | None = None) -> None:
         """Insert or replace a document."""

@@ -53,3 +53,13 @@ def test_a_terminated_session_is_settled() -> None:
     talk.message()
     drafts = [talk.stamp.event({"type": "session.status_terminated"})]
     assert not projection.unsettled(talk.state, drafts)
+
+
+def test_changed_resources_reach_the_row() -> None:
+    talk = Talk()
+    draft = talk.stamp.private("private.resources", {"resources": [{"id": "sesrsc_1"}], "news": []})
+    talk.stamp.seal([draft])
+    assert projection.row([draft]) == {
+        "resources": [{"id": "sesrsc_1"}],
+        "updated_at": draft.event["processed_at"],
+    }

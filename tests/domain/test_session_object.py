@@ -58,7 +58,7 @@ def test_the_agent_is_told_of_its_network(networking: Doc, note: str) -> None:
 
 
 def test_the_agent_is_told_of_its_files() -> None:
-    doc = session_doc(resources=[{"mount_path": "/workspace/data.csv"}])
+    doc = session_doc(resources=[{"type": "file", "mount_path": "/workspace/data.csv"}])
     assert "- /workspace/data.csv" in doc["notes"][1]
 
 
