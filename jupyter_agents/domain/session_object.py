@@ -21,7 +21,7 @@ Doc = dict[str, Any]
 
 OWN_FIELDS = ("thread_id", "notes")
 MAX_INITIAL_EVENTS = 50
-MOUNTED = ("file",)
+MOUNTED = ("file", "github_repository")
 
 
 def check_runnable(agent: Mapping[str, Any], body: Mapping[str, Any]) -> None:

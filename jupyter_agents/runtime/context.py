@@ -19,11 +19,13 @@ from jupyter_agents.errors import InvalidRequest, ModelError, SandboxUnavailable
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.files import MAX_STORAGE, Files
+from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.manager import MOST_FILES, Parts, SessionManager
 from jupyter_agents.runtime.model import AnthropicModel, Model
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.recorder import Recorder
 from jupyter_agents.runtime.replay import ReplayModel
+from jupyter_agents.runtime.repositories import GITHUB, Checkouts, Repositories
 from jupyter_agents.runtime.resources import Resources
 from jupyter_agents.runtime.streams import Hub
 from jupyter_agents.runtime.sweep import Sweep
@@ -69,6 +71,9 @@ class Config:
     max_files: int = MOST_FILES
     max_storage: int = MAX_STORAGE
     download_uploads: bool = False
+    repository_hosts: tuple[str, ...] = (GITHUB,)
+    repository_timeout: float = 300.0
+    max_repository: int = 2 * 1024**3
     replay: Path | None = None
     python: tuple[Path, ...] = ()
 
@@ -111,7 +116,10 @@ class Context:
         )
         uploads = config.data_dir / "uploads"
         self.mounted = Mounted(uploads, self.files, self.blobs, clock, self.new_id)
-        self.sweep = Sweep(self.catalog, self.blobs, self.files, self.mounted, clock)
+        limits = GitLimits(config.repository_timeout, config.max_repository)
+        kept = config.data_dir / "repositories"
+        self.repositories = Repositories(kept, config.repository_hosts, limits, clock, self.new_id)
+        self.sweep = Sweep(self.catalog, self.blobs, self.files, self.mounted, self.repositories, clock)
         self.hub = Hub()
         self.endpoint = Endpoint(config.data_dir, config.model_base_url)
         self.providers = tuple(providers())
@@ -127,6 +135,7 @@ class Context:
                 ownership=Ownership(config.data_dir / "locks"),
                 files=self.files,
                 mounted=self.mounted,
+                repositories=self.repositories,
                 hub=self.hub,
                 clock=clock,
                 new_id=self.new_id,
@@ -141,7 +150,9 @@ class Context:
                 max_files=config.max_files,
             )
         )
-        self.resources = Resources(self.catalog, self.manager, self.mounted, config.max_files, clock)
+        self.resources = Resources(
+            self.catalog, self.manager, self.mounted, self.repositories, config.max_files, clock
+        )
 
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""
@@ -234,6 +245,7 @@ class Context:
             self.blobs,
             self.clock,
             lambda: self.recorder.recordings(session["id"]),
+            Checkouts(session["id"], session["resources"], self.repositories),
         )
 
     async def _provider(self, session: Doc) -> SandboxProvider:

@@ -5,6 +5,7 @@ Source: spec sections 3.1 and 7.2.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,14 +15,18 @@ from jupyter_agents.domain.resources import count
 from jupyter_agents.errors import InvalidRequest, NotFound
 from jupyter_agents.ids import Clock, NewId, rfc3339
 from jupyter_agents.runtime.attachments import Attachments
+from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.repositories import KIND, Repositories
 from jupyter_agents.store.catalog import Catalog
 
 Doc = dict[str, Any]
 
+MOST_REPOSITORIES = 20
+
 
 class Creator:
-    """Checks create requests and mounts their files.
+    """Checks create requests and attaches their files and repositories.
 
     Parameters
     ----------
@@ -34,7 +39,9 @@ class Creator:
     def __init__(
         self,
         catalog: Catalog,
+        files: Files,
         mounted: Mounted,
+        repositories: Repositories,
         attachments: Attachments,
         check: Callable[[Doc, Doc], None],
         max_files: int,
@@ -42,7 +49,9 @@ class Creator:
         new_id: NewId,
     ) -> None:
         self._catalog = catalog
+        self._files = files
         self._mounted = mounted
+        self._repositories = repositories
         self._attachments = attachments
         self._check = check
         self._max_files = max_files
@@ -72,6 +81,12 @@ class Creator:
         self._check(doc, environment)
         return doc
 
+    async def forget(self, session_id: str) -> None:
+        """Remove the files, folders and tokens of a session that is not, or no longer, there."""
+        await self._files.forget_session(session_id)
+        await asyncio.to_thread(self._mounted.forget_session, session_id)
+        self._repositories.forget(session_id)
+
     def _agent(self, body: Mapping[str, Any]) -> Doc:
         given = body["agent"]
         reference: Doc = {"id": given} if isinstance(given, str) else given
@@ -86,12 +101,17 @@ class Creator:
         return agent
 
     async def _mount(self, session_id: str, given: list[Doc]) -> list[Doc]:
+        if count(given, KIND) > MOST_REPOSITORIES:
+            raise InvalidRequest(f"resources: at most {MOST_REPOSITORIES} repositories are allowed.")
         if count(given, "file") > self._max_files:
             raise InvalidRequest(f"resources: at most {self._max_files} files are allowed.")
         shown: list[Doc] = []
         for position, resource in enumerate(given):
             try:
-                shown.append(await self._mounted.mount(session_id, resource, shown))
+                if resource["type"] == KIND:
+                    shown.append(self._repositories.attach(session_id, resource, shown))
+                else:
+                    shown.append(await self._mounted.mount(session_id, resource, shown))
             except NotFound as error:
                 raise InvalidRequest(f"resources.{position}.file_id: {error.message}") from None
             except InvalidRequest as error:

@@ -24,6 +24,7 @@ from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.follow import Follower
 from jupyter_agents.runtime.model import Model
 from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.repositories import Repositories
 from jupyter_agents.runtime.runner import Retired, Services, SessionRunner
 from jupyter_agents.runtime.streams import Hub, Subscription
 from jupyter_agents.runtime.tools import SessionTools
@@ -49,6 +50,7 @@ class Parts:
     ownership: Ownership
     files: Files
     mounted: Mounted
+    repositories: Repositories
     hub: Hub
     clock: Clock
     new_id: NewId
@@ -80,7 +82,9 @@ class SessionManager:
         self._attachments = Attachments(parts.files)
         self._creator = Creator(
             parts.catalog,
+            parts.files,
             parts.mounted,
+            parts.repositories,
             self._attachments,
             parts.check,
             parts.max_files,
@@ -143,7 +147,7 @@ class SessionManager:
             parts.ownership.acquire(session_id)
             records = await parts.journal.append(session_id, 0, drafts, project)
         except BaseException:
-            await self._forget_files(session_id)
+            await self._creator.forget(session_id)
             parts.ownership.forget(session_id)
             raise
         runner = self._runners[session_id] = self._runner(doc, _fold(records))
@@ -237,7 +241,7 @@ class SessionManager:
             await runner.close()
             await self.parts.write(work)
             self._follower.deleted(session_id)
-            await self._forget_files(session_id)
+            await self._creator.forget(session_id)
             self.parts.forget(session_id)
             self._runners.pop(session_id, None)
             self.parts.ownership.forget(session_id)
@@ -252,10 +256,6 @@ class SessionManager:
         if doc["archived_at"] is not None:
             subscription.put(None)
         return subscription
-
-    async def _forget_files(self, session_id: str) -> None:
-        await self.parts.files.forget_session(session_id)
-        await asyncio.to_thread(self.parts.mounted.forget_session, session_id)
 
     def _runner(self, doc: Doc, state: State) -> SessionRunner:
         return SessionRunner(self._services, state, self.parts.tools(doc))

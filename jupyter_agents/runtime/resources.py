@@ -16,9 +16,10 @@ from jupyter_agents.domain.events import Draft
 from jupyter_agents.domain.resources import UPLOADS, below_uploads
 from jupyter_agents.domain.tools import needs_sandbox
 from jupyter_agents.errors import InvalidRequest, NotFound, SandboxError
-from jupyter_agents.ids import Clock
+from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.runtime.manager import SessionManager
 from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.repositories import KIND, Repositories
 from jupyter_agents.runtime.runner import Retired, SessionRunner
 from jupyter_agents.store.catalog import Catalog, Page
 from jupyter_agents.store.pages import Cursor, parse_cursor
@@ -41,12 +42,14 @@ class Resources:
         catalog: Catalog,
         manager: SessionManager,
         mounted: Mounted,
+        repositories: Repositories,
         max_files: int,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._manager = manager
         self._mounted = mounted
+        self._repositories = repositories
         self._max_files = max_files
         self._clock = clock
         self._changing: dict[str, asyncio.Lock] = {}
@@ -94,9 +97,21 @@ class Resources:
             return added
 
     async def update(self, session_id: str, resource_id: str, token: str) -> Doc:
-        """Change the authorization token of a repository."""
-        found = self.get(session_id, resource_id)
-        raise InvalidRequest(f"authorization_token: a resource of type {found['type']} has none.")
+        """Change the authorization token of a repository; one that is not there yet is tried again."""
+        async with self._lock(session_id):
+            runner = await self._runner(session_id)
+            found = self.get(session_id, resource_id)
+            if found["type"] != KIND:
+                raise InvalidRequest(f"authorization_token: a resource of type {found['type']} has none.")
+            changed = found | {"updated_at": rfc3339(self._clock())}
+            self._repositories.set_token(session_id, resource_id, token)
+            await self._change(
+                session_id,
+                lambda known: [changed if r.get("id") == resource_id else r for r in known],
+                None,
+            )
+            runner.tools.turn_begins()
+            return changed
 
     async def remove(self, session_id: str, resource_id: str) -> None:
         """Take a file out of a session; the upload that it came from stays."""

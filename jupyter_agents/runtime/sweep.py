@@ -16,6 +16,7 @@ from typing import Any
 from jupyter_agents.ids import Clock, parse_time
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.repositories import Repositories
 from jupyter_agents.store.blobs import Blobs
 from jupyter_agents.store.catalog import Catalog
 
@@ -43,11 +44,20 @@ class Swept:
 class Sweep:
     """Looks through one store."""
 
-    def __init__(self, catalog: Catalog, blobs: Blobs, files: Files, mounted: Mounted, clock: Clock) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        blobs: Blobs,
+        files: Files,
+        mounted: Mounted,
+        repositories: Repositories,
+        clock: Clock,
+    ) -> None:
         self._catalog = catalog
         self._blobs = blobs
         self._files = files
         self._mounted = mounted
+        self._repositories = repositories
         self._clock = clock
 
     async def run(self, grace: float = GRACE) -> Swept:
@@ -67,11 +77,14 @@ class Sweep:
         return [doc["id"] for doc in self._catalog.all("file") if _is_stray(doc, mounted, now, before)]
 
     def _clean_folders(self, grace: float) -> tuple[int, int]:
-        """Folders of sessions that are gone, and copies that no resource names."""
+        """Folders and tokens of sessions that are gone, and copies that no resource names."""
         wanted = {
             id: {self._mounted.host_path(id, r["mount_path"]) for r in s["resources"] if r["type"] == "file"}
             for id, s in self._sessions()
         }
+        for path in self._repositories.kept():
+            if path.stem not in wanted and _age(path) >= grace:
+                self._repositories.forget(path.stem)
         folders = copies = 0
         for folder in self._mounted.folders():
             if folder.name not in wanted:

@@ -21,6 +21,7 @@ from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.outputs import Outputs
 from jupyter_agents.runtime.replay import Recordings
+from jupyter_agents.runtime.repositories import Checkouts
 from jupyter_agents.sandbox.base import Mount, Sandbox, SandboxProvider, SandboxSpec, ToolResult
 from jupyter_agents.sandbox.changes import Change, Changes
 from jupyter_agents.sandbox.workspace import make_workspace, remove_copy
@@ -45,6 +46,8 @@ class SessionTools:
         The server's root directory, below which the workspace lies.
     recordings:
         What the session replays, or None.
+    checkouts:
+        Brings its repositories.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class SessionTools:
         blobs: Blobs,
         clock: Clock,
         recordings: Callable[[], Recordings | None],
+        checkouts: Checkouts,
     ) -> None:
         self._id = session_id
         self._wanted = wanted
@@ -67,6 +71,7 @@ class SessionTools:
         self._outputs = Outputs(session_id, files, blobs)
         self._clock = clock
         self._recordings = recordings
+        self._checkouts = checkouts
         self._starting: asyncio.Task[Sandbox] | None = None
         self._workspace = Path()
         self._changes: Changes | None = None
@@ -77,6 +82,10 @@ class SessionTools:
         self.state = "none"
         self.replayed_tools = False
         self.used_at = clock()
+
+    def turn_begins(self) -> None:
+        """See `loop.Tools`."""
+        self._checkouts.try_again()
 
     async def prepare(self) -> None:
         """See `loop.Tools`."""
@@ -107,7 +116,7 @@ class SessionTools:
         if lost:
             said = [{"type": "text", "text": sentence} for sentence in lost]
             result = ToolResult([*result.content, *said], result.is_error)
-        return Outcome(result, changes)
+        return Outcome(result, changes, self._checkouts.problems())
 
     async def settle(self) -> list[Doc]:
         """See `loop.Tools`: register outputs; returns changes that no call has reported."""
@@ -174,6 +183,7 @@ class SessionTools:
             spec = self._spec()
             self._workspace = spec.workspace
             await asyncio.to_thread(self._make_workspace, spec)
+            await self._checkouts.bring(spec.workspace, _owner(spec))
             if self._changes is None:
                 self._changes = await Changes.start(spec.workspace)
             sandbox = await provider.start(spec)
@@ -187,8 +197,15 @@ class SessionTools:
         return sandbox
 
     def _make_workspace(self, spec: SandboxSpec) -> None:
-        uid = spec.uid if os.geteuid() == 0 else None
-        make_workspace(self._root, spec.workspace, uid=uid)
+        make_workspace(self._root, spec.workspace, uid=_owner(spec))
+
+    async def _bring_late(self) -> None:
+        """Bring repositories into the workspace of a running sandbox; that is no change of a call's."""
+        spec = self._spec()
+        made = await self._checkouts.bring(spec.workspace, _owner(spec))
+        if made and self._changes is not None:
+            await self._drain(self._changes)
+            self._found = [c for c in self._found if not any(within(c.path, path) for path in made)]
 
     async def _sandbox(self) -> Sandbox:
         await self.prepare()
@@ -199,6 +216,8 @@ class SessionTools:
             self._outdated = False
             await self._drop(sandbox)
             return await self._sandbox()
+        if self._checkouts.waiting:
+            await self._bring_late()
         return sandbox
 
     async def _drop(self, sandbox: Sandbox) -> None:
@@ -232,6 +251,10 @@ class SessionTools:
             self._found += await changes.drain()
         except OSError as error:
             log.warning("Session %s: the workspace cannot be looked at: %s", self._id, error)
+
+
+def _owner(spec: SandboxSpec) -> int | None:
+    return spec.uid if os.geteuid() == 0 else None
 
 
 def _failed(task: asyncio.Task[Sandbox]) -> bool:

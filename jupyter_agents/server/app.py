@@ -18,6 +18,7 @@ from traitlets import Bool, Enum, Float, Int, List, Unicode
 
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.context import Config, Context
+from jupyter_agents.runtime.repositories import GITHUB
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
 from jupyter_agents.server import agents, environments, events, files, local, resources, sessions
 from jupyter_agents.server.unbuilt import NothingHere
@@ -66,6 +67,11 @@ class JupyterAgents(ExtensionApp):
     download_uploads = Bool(
         False, help="Whether uploaded files can be downloaded, as those that a session made can."
     ).tag(config=True)
+    repository_hosts = List(
+        Unicode(), [GITHUB], help="Base URLs that git repositories of sessions may come from."
+    ).tag(config=True)
+    repository_timeout = Float(300.0, help="Seconds that cloning a repository may take.").tag(config=True)
+    max_repository = Unicode("2GiB", help="What a cloned repository may take on disk.").tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
     ).tag(config=True)
@@ -125,6 +131,9 @@ class JupyterAgents(ExtensionApp):
             max_files=self.max_files,
             max_storage=size("max_storage", self.max_storage),
             download_uploads=self.download_uploads,
+            repository_hosts=tuple(self.repository_hosts),
+            repository_timeout=self.repository_timeout,
+            max_repository=size("max_repository", self.max_repository),
             replay=Path(replay).expanduser().resolve() if replay else None,
             python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
         )

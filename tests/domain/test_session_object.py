@@ -78,7 +78,6 @@ def test_a_budget_is_in_dollars() -> None:
     ("body", "feature"),
     [
         ({"vault_ids": ["vlt_1"]}, "vault_ids"),
-        ({"resources": [{"type": "github_repository"}]}, "github_repository"),
         ({"resources": [{"type": "memory_store"}]}, "memory_store"),
         ({"initial_events": [{"type": "user.define_outcome"}]}, "define_outcome"),
     ],

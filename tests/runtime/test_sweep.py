@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from jupyter_agents.ids import rfc3339
+from jupyter_agents.runtime.git import GitLimits
+from jupyter_agents.runtime.repositories import Repositories
 from jupyter_agents.runtime.sweep import GRACE, Sweep, Swept
 from tests.runtime.test_files import Place
 
@@ -19,7 +21,11 @@ class Store(Place):
     """A store with a sweep and a session."""
 
     def sweep(self) -> Sweep:
-        return Sweep(self.catalog, self.blobs, self.files, self.mounted, self.clock)
+        return Sweep(self.catalog, self.blobs, self.files, self.mounted, self.repositories(), self.clock)
+
+    def repositories(self) -> Repositories:
+        folder = self.mounted.folder.parent / "repositories"
+        return Repositories(folder, [], GitLimits(), self.clock, self.new_id)
 
     async def session(self, *resources: dict[str, Any]) -> None:
         now = rfc3339(self.clock())
@@ -28,7 +34,7 @@ class Store(Place):
     def age(self) -> None:
         """Let two hours pass."""
         self.clock.now += timedelta(seconds=OLD)
-        for top in (self.blobs.folder, self.mounted.folder):
+        for top in (self.blobs.folder, self.mounted.folder, self.repositories().folder):
             for path in [top, *top.rglob("*")] if top.exists() else []:
                 os.utime(path, (time.time() - OLD,) * 2)
 
@@ -55,6 +61,8 @@ async def leave_behind(place: Store) -> tuple[str, dict[str, Any]]:
 
 async def test_what_belongs_to_nothing_goes(place: Store) -> None:
     upload, kept = await leave_behind(place)
+    for session in ("sesn_1", "sesn_2"):
+        place.repositories().set_token(session, "sesrsc_1", "tok-1")
     place.age()
     assert await place.sweep().run() == Swept(unfinished=1, blobs=1, files=2, folders=1, copies=1)
     assert place.catalog.count("file") == 3 and len(place.on_disk()) == 2
@@ -62,6 +70,7 @@ async def test_what_belongs_to_nothing_goes(place: Store) -> None:
     assert place.mounted.host_path("sesn_1", kept["mount_path"]).read_bytes() == b"kept"
     assert not place.mounted.host_path("sesn_1", "/workspace/cut").exists()
     assert [folder.name for folder in place.mounted.folders()] == ["sesn_1"]
+    assert [path.stem for path in place.repositories().kept()] == ["sesn_1"]
     assert await place.sweep().run() == Swept()
 
 
