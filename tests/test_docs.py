@@ -10,7 +10,17 @@ import pytest
 
 from jupyter_agents.domain import settings
 from jupyter_agents.kernel import options
-from jupyter_agents.server import agents, environments, events, files, local, sessions, threads, unbuilt
+from jupyter_agents.server import (
+    agents,
+    environments,
+    events,
+    files,
+    local,
+    resources,
+    sessions,
+    threads,
+    unbuilt,
+)
 from jupyter_agents.server.app import JupyterAgents
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -30,7 +40,7 @@ def test_every_metadata_key_is_documented(key: str) -> None:
     assert f"`jupyter-agents/{key}`" in page("configuration.md")
 
 
-@pytest.mark.parametrize("module", [agents, environments, sessions, events, threads, files])
+@pytest.mark.parametrize("module", [agents, environments, sessions, events, threads, files, resources])
 def test_every_route_is_documented(module: ModuleType) -> None:
     for pattern, _ in module.ROUTES:
         assert f"`{pattern.replace('([^/]+)', '{id}')}`" in page("api.md")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_agents.domain import pricing, tools
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.sessions import NEWS, State
 
 Doc = dict[str, Any]
 
@@ -42,6 +42,8 @@ def build_request(state: State, dropped: Iterable[str] = ()) -> Doc:
         "max_tokens": facts.max_tokens,
         "messages": [_message(m) for m in state.messages],
     }
+    if request["messages"]:
+        request["messages"][-1]["content"] += state.news_blocks
     system = _system(state, agent)
     definitions = tools.definitions(agent, state.mcp)
     if system:
@@ -85,8 +87,8 @@ def _mark(request: Doc) -> None:
 def exchange_key(request: Mapping[str, Any]) -> str:
     """What makes a request the same as a recorded one, as a hex digest.
 
-    Model, tool definitions, user text and earlier assistant blocks count; system notes, results of
-    tools, ids and cache marks do not.
+    Model, tool definitions, user text and earlier assistant blocks count; notes of the server, results
+    of tools, ids and cache marks do not.
     """
     parts = {
         "model": request["model"],
@@ -103,7 +105,8 @@ def _key_message(message: Mapping[str, Any]) -> list[Any]:
     for block in message["content"]:
         match block["type"]:
             case "text":
-                blocks.append(["text", block["text"]])
+                if not block["text"].startswith(NEWS):
+                    blocks.append(["text", block["text"]])
             case "tool_use":
                 blocks.append(["call", block["name"], block["input"]])
             case "tool_result" | "thinking" | "redacted_thinking":

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_agents.domain import budget, content, limits, pricing
+from jupyter_agents.domain import budget, content, limits, pricing, resources
 from jupyter_agents.domain.agents import snapshot
 from jupyter_agents.domain.environments import allowed_hosts
 from jupyter_agents.domain.usage import Usage
@@ -22,6 +22,7 @@ Doc = dict[str, Any]
 
 OWN_FIELDS = ("thread_id", "notes", "workspace_title", "startup_seconds", "idled")
 MAX_INITIAL_EVENTS = 50
+MOUNTED = ("file", "github_repository")
 MAX_FILE_DOCUMENTS = 100
 CLEARABLE = ("tools", "mcp_servers", "skills")
 
@@ -69,7 +70,7 @@ def check_body(body: Mapping[str, Any]) -> None:
     if body.get("vault_ids"):
         raise NotSupported("vault_ids")
     for resource in body.get("resources") or []:
-        if resource["type"] != "file":
+        if resource["type"] not in MOUNTED:
             raise NotSupported(f"resources of type {resource['type']}")
     initial = body.get("initial_events") or []
     if len(initial) > MAX_INITIAL_EVENTS:
@@ -91,7 +92,7 @@ def create_session(
     body: Mapping[str, Any],
     agent: Mapping[str, Any],
     environment: Mapping[str, Any],
-    resources: list[Doc],
+    mounted: list[Doc],
     *,
     session_id: str,
     thread_id: str,
@@ -106,7 +107,7 @@ def create_session(
         "title": None if title is None else limits.text("title", title, limits.MAX_TITLE),
         "environment_id": environment["id"],
         "agent": snapshot(agent),
-        "resources": resources,
+        "resources": mounted,
         "vault_ids": [],
         "metadata": limits.metadata(body.get("metadata", {})),
         "outcome_evaluations": [],
@@ -117,20 +118,17 @@ def create_session(
         "updated_at": now,
         "archived_at": None,
         "thread_id": thread_id,
-        "notes": _notes(environment, agent, resources),
+        "notes": [_network(environment, agent), *resources.notes(mounted)],
     }
 
 
-def _notes(environment: Mapping[str, Any], agent: Mapping[str, Any], resources: list[Doc]) -> list[str]:
+def _network(environment: Mapping[str, Any], agent: Mapping[str, Any]) -> str:
     hosts = allowed_hosts(environment, agent)
     if hosts is None:
-        network = "The sandbox reaches public hosts by HTTP and HTTPS only."
-    elif hosts:
-        network = f"The sandbox reaches these hosts only, by HTTP and HTTPS: {', '.join(hosts)}."
-    else:
-        network = "The sandbox has no network."
-    files = [f"- {resource['mount_path']}" for resource in resources]
-    return [network, *(["Files from the user:\n" + "\n".join(files)] if files else [])]
+        return "The sandbox reaches public hosts by HTTP and HTTPS only."
+    if hosts:
+        return f"The sandbox reaches these hosts only, by HTTP and HTTPS: {', '.join(hosts)}."
+    return "The sandbox has no network."
 
 
 def wire(doc: Mapping[str, Any], now: str) -> Doc:

@@ -26,6 +26,8 @@ USES: dict[str, Kind] = {
     "agent.custom_tool_use": "custom",
 }
 EMPTY = {"type": "text", "text": ""}
+NEWS = "Note from the server: "
+"""How a text begins that the server, not the user, adds to the thread."""
 
 
 @dataclass
@@ -69,10 +71,12 @@ class State:
 
     session: the object as created, with later updates; always the same dict. next_agent: one that waits
     for the end of the turn. received: when the first client event came in. messages: the Messages
-    thread. owes: whether the model has yet to answer what stands last in it. announced: the calls that
-    the newest ``requires_action`` named. mcp: what each MCP server lists (`domain.mcp.Listed`). request:
-    the open model request. stopped: the newest stop reason. rounds, failures, cuts: model requests of
-    this turn, and how many of the last ones failed or were cut at their token limit.
+    thread. owes: whether the model has yet to answer what stands last in it. news: what the next request
+    tells the model behind the newest user message, so that what was said before stays cached. announced:
+    the calls that the newest ``requires_action`` named. mcp: what each MCP server lists
+    (`domain.mcp.Listed`). request: the open model request. stopped: the newest stop reason. rounds,
+    failures, cuts: model requests of this turn, and how many of the last ones failed or were cut at
+    their token limit.
     """
 
     session: Doc = field(default_factory=dict)
@@ -86,6 +90,7 @@ class State:
     messages: list[Doc] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     mcp: dict[str, Doc] = field(default_factory=dict)
+    news: list[str] = field(default_factory=list)
     calls: dict[str, Call] = field(default_factory=dict)
     answers: dict[str, Doc] = field(default_factory=dict)
     owes: bool = False
@@ -113,6 +118,13 @@ class State:
     def waiting(self) -> list[Call]:
         """The calls that only the client can bring on."""
         return [call for call in self.calls.values() if call.waits]
+
+    @property
+    def news_blocks(self) -> list[Doc]:
+        """The news as they go behind the newest message, where that is the user's."""
+        if not self.news or not self.messages or self.messages[-1]["role"] != "user":
+            return []
+        return [{"type": "text", "text": NEWS + "\n".join(self.news)}]
 
     @property
     def max_turns(self) -> int:
@@ -150,7 +162,8 @@ class State:
 def apply(state: State, record: Record) -> State:
     """`state` after `record`. The state given is used up. Unknown types pass through.
 
-    Handled: queued client events; ``private.session``, ``private.note``, ``private.mcp``; ``user.*``;
+    Handled: queued client events; ``private.session``, ``private.note``, ``private.resources``,
+    ``private.mcp``; ``user.*``;
     ``agent.tool_use``, ``agent.mcp_tool_use``, ``agent.custom_tool_use``, and their results;
     ``span.model_request_start`` and ``_end``; ``session.status_*``, ``session.error``,
     ``session.usage``, ``session.updated``.
@@ -181,6 +194,11 @@ def _note(state: State, event: Doc, private: Doc, at: datetime) -> None:
 def _mcp(state: State, event: Doc, private: Doc, at: datetime) -> None:
     listed = {"url": private["url"], "tools": private["tools"]}
     state.mcp = state.mcp | {private["server"]: listed}
+
+
+def _resources(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.session["resources"] = private["resources"]
+    state.news += private["news"]
 
 
 def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -249,6 +267,10 @@ def _user_turn(state: State) -> Doc:
 def _request_start(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.request = event["id"]
     state.rounds += 1
+    blocks = state.news_blocks
+    if blocks:
+        state.messages[-1]["content"] += blocks
+        state.news = []
 
 
 def _request_end(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -287,6 +309,7 @@ def _rescheduled(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 def _error(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.exhausted = event["error"]["retry_status"]["type"] == "exhausted"
+    state.news += private.get("news", [])
 
 
 def _usage(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -321,6 +344,7 @@ HANDLERS = {
     "private.session": _created,
     "private.note": _note,
     "private.mcp": _mcp,
+    "private.resources": _resources,
     "user.message": _user_message,
     "user.tool_confirmation": _confirmation,
     "user.custom_tool_result": _result,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,15 +21,20 @@ from jupyter_agents.errors import InvalidRequest, ModelError, SandboxUnavailable
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.fetch import Fetcher
-from jupyter_agents.runtime.files import Files
+from jupyter_agents.runtime.files import MAX_STORAGE, Files
+from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.manager import MOST_FILES, Parts, SessionManager
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.mcp_config import McpConfig
 from jupyter_agents.runtime.model import AnthropicModel, Model
+from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.recorder import Recorder
 from jupyter_agents.runtime.replay import ReplayModel
+from jupyter_agents.runtime.repositories import GITHUB, Checkouts, Repositories
+from jupyter_agents.runtime.resources import Resources
 from jupyter_agents.runtime.search import Searcher
 from jupyter_agents.runtime.streams import Hub
+from jupyter_agents.runtime.sweep import Sweep
 from jupyter_agents.runtime.tools import STARTING_SECONDS, SessionTools
 from jupyter_agents.runtime.web import WebTools
 from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
@@ -42,6 +49,8 @@ from jupyter_agents.store.ownership import Ownership
 Doc = dict[str, Any]
 
 DATABASE = "agents.db"
+
+log = logging.getLogger(__name__)
 
 Providers = Callable[[], Sequence[SandboxProvider]]
 
@@ -68,6 +77,11 @@ class Config:
         )
     )
     max_files: int = MOST_FILES
+    max_storage: int = MAX_STORAGE
+    download_uploads: bool = False
+    repository_hosts: tuple[str, ...] = (GITHUB,)
+    repository_timeout: float = 300.0
+    max_repository: int = 2 * 1024**3
     replay: Path | None = None
     python: tuple[Path, ...] = ()
     mcp: McpConfig = field(default_factory=McpConfig)
@@ -102,8 +116,20 @@ class Context:
         self.catalog = Catalog(self.database)
         self.journal = Journal(self.database)
         self.blobs = Blobs(config.data_dir / "blobs")
+        self.files = Files(
+            self.catalog,
+            self.blobs,
+            clock,
+            self.new_id,
+            max_storage=config.max_storage,
+            download_uploads=config.download_uploads,
+        )
         uploads = config.data_dir / "uploads"
-        self.files = Files(self.catalog, self.blobs, uploads, clock, self.new_id)
+        self.mounted = Mounted(uploads, self.files, self.blobs, clock, self.new_id)
+        limits = GitLimits(config.repository_timeout, config.max_repository)
+        kept = config.data_dir / "repositories"
+        self.repositories = Repositories(kept, config.repository_hosts, limits, clock, self.new_id)
+        self.sweep = Sweep(self.catalog, self.blobs, self.files, self.mounted, self.repositories, clock)
         self.hub = Hub()
         self.endpoint = Endpoint(config.data_dir, config.model_base_url)
         self.providers = tuple(providers())
@@ -112,6 +138,7 @@ class Context:
         self._dropped: dict[str, set[str]] = {}
         self.fetcher = Fetcher(config.web_hosts)
         self.searcher = Searcher(self._endpoint_model, lambda: self.endpoint.base_url)
+        self._sweeping: asyncio.Task[None] | None = None
         self.recorder = Recorder(self.journal, config.data_dir / "runs", config.replay, self.new_id)
         self.manager = SessionManager(
             Parts(
@@ -119,6 +146,8 @@ class Context:
                 catalog=self.catalog,
                 ownership=Ownership(config.data_dir / "locks"),
                 files=self.files,
+                mounted=self.mounted,
+                repositories=self.repositories,
                 hub=self.hub,
                 clock=clock,
                 new_id=self.new_id,
@@ -133,17 +162,23 @@ class Context:
                 max_files=config.max_files,
             )
         )
+        self.resources = Resources(
+            self.catalog, self.manager, self.mounted, self.repositories, config.max_files, clock
+        )
 
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""
         self.choice(self.config.defaults.sandbox)
         await self.manager.start()
+        self._sweeping = asyncio.create_task(self._sweep(), name="sweep the store")
 
     async def stop(self) -> None:
         """End sandboxes and streams, then close the store.
 
         A probe that is under way is let through: cut short, its first process could be left behind.
         """
+        if self._sweeping is not None:
+            await asyncio.wait([self._sweeping])
         await self.manager.stop()
         await self.recorder.close()
         if self.choices:
@@ -155,6 +190,12 @@ class Context:
         await self.endpoint.close()
         self.fetcher.close()
         self.database.close()
+
+    async def _sweep(self) -> None:
+        try:
+            await self.sweep.run()
+        except (OSError, sqlite3.Error) as error:
+            log.warning("The store cannot be swept: %s", error)
 
     def choice(self, wanted: str) -> asyncio.Task[Choice]:
         """Which provider serves ``auto`` or a kind; probed once."""
@@ -229,6 +270,7 @@ class Context:
             lambda: self.recorder.recordings(session["id"]),
             SessionMcp(self.config.mcp, lambda: self.recorder.recordings(session["id"])),
             WebTools(lambda: self._state(session["id"]), self.fetcher, self.searcher),
+            Checkouts(session["id"], session["resources"], self.repositories),
         )
 
     def _state(self, session_id: str) -> State:
@@ -250,14 +292,19 @@ class Context:
         return SandboxSpec(
             session_id=session["id"],
             workspace=self.workspace(session),
-            uploads=self.files.uploads(session["id"]),
-            mounts=self.files.mounts(session["id"], session["resources"]),
+            uploads=self.mounted.uploads(session["id"]),
+            mounts=self.mounted.mounts(session["id"], self._resources(session["id"])),
             limits=Limits(cpus=asked.cpus, memory=asked.memory, pids=asked.pids, disk=asked.disk),
             network=None if hosts == () else Network(hosts),
             image=asked.image,
             uid=self.config.sandbox_uid,
             python=self.pythons.get(session["id"], self.config.python),
         )
+
+    def _resources(self, session_id: str) -> list[Doc]:
+        """The session's resources as they are now."""
+        found: list[Doc] = self.catalog.get("session", session_id)["resources"]
+        return found
 
     def _forget(self, session_id: str) -> None:
         self.recorder.forget(session_id)

@@ -31,6 +31,7 @@ from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
 from jupyter_agents.runtime.answers import Previews, answered
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.model import Model
+from jupyter_agents.runtime.repositories import Problem
 from jupyter_agents.sandbox.base import ToolResult
 
 Doc = dict[str, Any]
@@ -44,11 +45,13 @@ LONGEST_DELAY = 30.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call gave back, which files of the workspace it changed, and what a model used for it."""
+    """What a call gave back, and beside its result: which files of the workspace it changed, what a model
+    used for it, which repositories were not there."""
 
     result: ToolResult
     changes: list[Doc]
     usage: Doc | None = None
+    problems: Sequence[Problem] = ()
 
 
 class Tools(Protocol):
@@ -58,6 +61,9 @@ class Tools(Protocol):
 
     notes: tuple[str, ...]
     """Sentences about the running sandbox that the model should know."""
+
+    def turn_begins(self) -> None:
+        """What failed before may be tried again."""
 
     async def prepare(self) -> None:
         """Begin to start what the calls will need; returns at once."""
@@ -97,6 +103,7 @@ async def perform(session: Session, step: Step) -> None:
     state, stamp = session.state, session.stamp
     match step:
         case StartTurn():
+            session.tools.turn_begins()
             await session.append([stamp.event(e) for e in events.running(state.primary)])
         case Settle(answers):
             await session.append([stamp.event(answer) for answer in answers])
@@ -196,8 +203,15 @@ async def _run_tool(session: Session, call: Call) -> None:
             drafts.append(session.stamp.event(body))
         await session.append(drafts)
         return
+    lacking = [_lacking(session.stamp, problem) for problem in outcome.problems]
     draft = result_draft(session.stamp, call, outcome.result, outcome.changes, outcome.usage)
-    await session.append([draft])
+    await session.append([*lacking, draft])
+
+
+def _lacking(stamp: Stamp, problem: Problem) -> Draft:
+    news = f"the repository {problem.url} is not at {problem.mount_path}. {problem.message}"
+    body = events.repository_error(problem.type, problem.message, problem.url)
+    return stamp.event(body, {"news": [news]})
 
 
 def result_draft(

@@ -19,8 +19,19 @@ from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.context import Config, Context
 from jupyter_agents.runtime.mcp_config import McpConfig, programs
+from jupyter_agents.runtime.repositories import GITHUB
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
-from jupyter_agents.server import agents, environments, events, files, local, openapi, sessions, threads
+from jupyter_agents.server import (
+    agents,
+    environments,
+    events,
+    files,
+    local,
+    openapi,
+    resources,
+    sessions,
+    threads,
+)
 from jupyter_agents.server.rates import KINDS, Rates
 from jupyter_agents.server.unbuilt import NothingHere
 
@@ -84,6 +95,15 @@ class JupyterAgents(ExtensionApp):
     web_hosts = List(
         Unicode(), help="Hosts that web_fetch may reach although they are private, and at any port."
     ).tag(config=True)
+    max_storage = Unicode("1TiB", help="What all uploaded files together may take.").tag(config=True)
+    download_uploads = Bool(
+        False, help="Whether uploaded files can be downloaded, as those that a session made can."
+    ).tag(config=True)
+    repository_hosts = List(
+        Unicode(), [GITHUB], help="Base URLs that git repositories of sessions may come from."
+    ).tag(config=True)
+    repository_timeout = Float(300.0, help="Seconds that cloning a repository may take.").tag(config=True)
+    max_repository = Unicode("2GiB", help="What a cloned repository may take on disk.").tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
     ).tag(config=True)
@@ -98,7 +118,10 @@ class JupyterAgents(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Register the routes; what is none of them answers 404 in the wire's shape."""
-        modules: Sequence[Any] = (agents, environments, sessions, events, threads, files, local, openapi)
+        modules: Sequence[Any] = (
+            *(agents, environments, sessions, events, threads, resources, files),
+            *(local, openapi),
+        )
         routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])
 
@@ -143,6 +166,11 @@ class JupyterAgents(ExtensionApp):
             ),
             max_files=self.max_files,
             web_hosts=tuple(self.web_hosts),
+            max_storage=size("max_storage", self.max_storage),
+            download_uploads=self.download_uploads,
+            repository_hosts=tuple(self.repository_hosts),
+            repository_timeout=self.repository_timeout,
+            max_repository=size("max_repository", self.max_repository),
             replay=Path(replay).expanduser().resolve() if replay else None,
             mcp=McpConfig(
                 private_hosts=self.mcp_private_hosts,

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from jupyter_agents.errors import Conflict, NotFound
 from jupyter_agents.store.database import Database
@@ -18,6 +18,7 @@ from jupyter_agents.store.journal import dump
 from jupyter_agents.store.pages import Cursor
 
 Doc = dict[str, Any]
+T = TypeVar("T")
 Kind = Literal["agent", "environment", "session", "file"]
 
 
@@ -65,6 +66,12 @@ def require(connection: sqlite3.Connection, kind: Kind, id: str) -> Doc:
     if row is None:
         raise _absent(kind, id)
     return _load(row[0])
+
+
+def exists(connection: sqlite3.Connection, kind: Kind, id: str) -> bool:
+    """Whether a document is there, inside a transaction."""
+    found = connection.execute("SELECT 1 FROM documents WHERE kind = ? AND id = ?", (kind, id))
+    return found.fetchone() is not None
 
 
 def change_session(connection: sqlite3.Connection, id: str, changes: Doc) -> None:
@@ -253,6 +260,10 @@ class Catalog:
             delete(connection, "environment", id)
 
         await self._database.write(work)
+
+    async def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on its own in a transaction; returns after the commit."""
+        return await self._database.write(work)
 
     async def put(self, kind: Kind, doc: Doc, *, parent: str | None = None) -> None:
         """Insert or replace a document."""

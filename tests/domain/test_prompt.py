@@ -130,3 +130,33 @@ def test_the_place_in_the_thread_and_the_results_in_it() -> None:
     assert position(request) == 1
     ((use, block),) = tool_results(request).items()
     assert block["tool_use_id"] == use and block["content"] == [text("one")]
+
+
+def news(talk: Talk, *said: str) -> None:
+    talk._take(talk.stamp.private("private.resources", {"resources": [], "news": list(said)}))
+
+
+def test_news_go_behind_the_newest_message_and_stay_there() -> None:
+    talk = asked()
+    key = exchange_key(build_request(talk.state))
+    news(talk, "one.", "two.")
+    request = build_request(talk.state, NONE)
+    told = text("Note from the server: one.\ntwo.")
+    assert request["messages"] == [{"role": "user", "content": [text("do it"), told]}]
+    assert exchange_key(request) == key
+    talk._take(talk.stamp.event({"type": "span.model_request_start"}))
+    news(talk, "three.")
+    assert build_request(talk.state, NONE)["messages"][0]["content"] == [
+        text("do it"),
+        told,
+        text("Note from the server: three."),
+    ]
+    assert talk.state.news == ["three."]
+
+
+def test_news_wait_for_a_message_of_the_user() -> None:
+    talk = Talk()
+    news(talk, "one.")
+    assert build_request(talk.state, NONE)["messages"] == []
+    talk.turn("do it")
+    assert len(build_request(talk.state, NONE)["messages"][0]["content"]) == 2

@@ -63,7 +63,7 @@ def test_the_agent_is_told_of_its_network(networking: Doc, note: str) -> None:
 
 
 def test_the_agent_is_told_of_its_files() -> None:
-    doc = session_doc(resources=[{"mount_path": "/workspace/data.csv"}])
+    doc = session_doc(resources=[{"type": "file", "mount_path": "/workspace/data.csv"}])
     assert "- /workspace/data.csv" in doc["notes"][1]
 
 
@@ -83,7 +83,6 @@ def test_a_budget_is_in_dollars() -> None:
     ("body", "feature"),
     [
         ({"vault_ids": ["vlt_1"]}, "vault_ids"),
-        ({"resources": [{"type": "github_repository"}]}, "github_repository"),
         ({"resources": [{"type": "memory_store"}]}, "memory_store"),
         ({"initial_events": [{"type": "user.define_outcome"}]}, "define_outcome"),
     ],

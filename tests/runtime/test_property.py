@@ -120,6 +120,9 @@ class Hands:
         self.ran = ran
         self.used_at = clock()
 
+    def turn_begins(self) -> None:
+        """Nothing failed."""
+
     async def prepare(self) -> None:
         pass
 
