@@ -1,7 +1,8 @@
 """The session object: what a create request makes of it, and how it is shown.
 
 Source: spec sections 3.1 and 3.2. The stored object has fields of its own that the wire never shows:
-``thread_id`` (the primary thread) and ``notes`` (sentences for the system prompt).
+``thread_id`` (the primary thread), ``notes`` (sentences for the system prompt) and, where it came from
+a run file, ``imported``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from jupyter_agents.ids import parse_time
 
 Doc = dict[str, Any]
 
-OWN_FIELDS = ("thread_id", "notes")
+IMPORTED = "imported"
+OWN_FIELDS = ("thread_id", "notes", IMPORTED)
 MAX_INITIAL_EVENTS = 50
 
 

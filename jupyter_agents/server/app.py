@@ -62,6 +62,12 @@ class JupyterAgents(ExtensionApp):
     max_disk = Unicode("1TiB", help="The largest workspace an environment may ask for.").tag(config=True)
     max_idle_timeout = Float(86400.0, help="The longest idle timeout, seconds.").tag(config=True)
     max_files = Int(100, help="Files that may be mounted in one session.").tag(config=True)
+    retention_days = Float(
+        None,
+        allow_none=True,
+        min=0,
+        help="Days after which `jupyter agents gc` deletes a session that is over. Default: it keeps all.",
+    ).tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
     ).tag(config=True)
@@ -69,7 +75,7 @@ class JupyterAgents(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Build the runtime."""
-        self.context = Context(self._runtime_config(), self._providers)
+        self.context = Context(self._runtime_config(), self.providers)
         self.settings["jupyter_agents_context"] = self.context
         self.settings["jupyter_agents_embedded"] = self.embedded
 
@@ -91,13 +97,23 @@ class JupyterAgents(ExtensionApp):
         """End sandboxes and streams, then close the store."""
         await self.context.stop()
 
+    @property
+    def data_folder(self) -> Path:
+        """Where the store lies."""
+        found = self.data_dir or os.environ.get("JUPYTER_AGENTS_DATA_DIR")
+        return Path(found or Path(jupyter_data_dir()) / "jupyter-agents")
+
+    @property
+    def replay_folder(self) -> Path | None:
+        """The run files that answer in place of a model, if there are any."""
+        found = self.replay or os.environ.get("JUPYTER_AGENTS_REPLAY")
+        return Path(found).expanduser().resolve() if found else None
+
     def _runtime_config(self) -> Config:
-        data_dir = self.data_dir or os.environ.get("JUPYTER_AGENTS_DATA_DIR")
         server: Any = self.serverapp
         root = self.workspace_root or server.root_dir
-        replay = self.replay or os.environ.get("JUPYTER_AGENTS_REPLAY")
         return Config(
-            data_dir=Path(data_dir or Path(jupyter_data_dir()) / "jupyter-agents"),
+            data_dir=self.data_folder,
             root_dir=Path(root).expanduser().resolve(),
             model_base_url=self.model_base_url,
             default_model=self.default_model,
@@ -119,11 +135,12 @@ class JupyterAgents(ExtensionApp):
                 idle_timeout=self.max_idle_timeout,
             ),
             max_files=self.max_files,
-            replay=Path(replay).expanduser().resolve() if replay else None,
+            replay=self.replay_folder,
             python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
         )
 
-    def _providers(self) -> list[SandboxProvider]:
+    def providers(self) -> list[SandboxProvider]:
+        """The kinds of sandbox, best first."""
         from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
         from jupyter_agents.sandbox.docker import DockerProvider
         from jupyter_agents.sandbox.landlock import LandlockProvider
