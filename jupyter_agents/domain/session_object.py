@@ -3,7 +3,7 @@
 Source: spec sections 3.1 and 3.2. The stored object has fields of its own that the wire never shows:
 ``thread_id`` (the primary thread), ``notes`` (sentences for the system prompt), ``workspace_title``
 (what its workspace is named after, once the title has changed), ``startup_seconds`` and ``idled`` (of
-the primary thread).
+the primary thread) and, where it came from a run file, ``imported``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from jupyter_agents.ids import parse_time
 
 Doc = dict[str, Any]
 
-OWN_FIELDS = ("thread_id", "notes", "workspace_title", "startup_seconds", "idled")
+IMPORTED = "imported"
+OWN_FIELDS = ("thread_id", "notes", "workspace_title", "startup_seconds", "idled", IMPORTED)
 MAX_INITIAL_EVENTS = 50
 MOUNTED = ("file", "github_repository")
 MAX_FILE_DOCUMENTS = 100

@@ -122,7 +122,7 @@ class DockerProvider:
         """Start a container. Raises `SandboxUnavailable` with what to do."""
         client = await self._connect()
         uid, gid = self._identity(spec)
-        directory = Path(tempfile.mkdtemp(prefix="jupyter-agents-", dir=self._directory))
+        directory = Path(tempfile.mkdtemp(prefix=f"jupyter-agents-{os.getpid()}-", dir=self._directory))
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(asyncio.to_thread, shutil.rmtree, directory, True)
             network = None

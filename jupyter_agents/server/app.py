@@ -104,6 +104,12 @@ class JupyterAgents(ExtensionApp):
     ).tag(config=True)
     repository_timeout = Float(300.0, help="Seconds that cloning a repository may take.").tag(config=True)
     max_repository = Unicode("2GiB", help="What a cloned repository may take on disk.").tag(config=True)
+    retention_days = Float(
+        None,
+        allow_none=True,
+        min=0,
+        help="Days after which `jupyter agents gc` deletes a session that is over. Default: it keeps all.",
+    ).tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
     ).tag(config=True)
@@ -111,7 +117,7 @@ class JupyterAgents(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Build the runtime."""
-        self.context = Context(self._runtime_config(), self._providers)
+        self.context = Context(self._runtime_config(), self.providers)
         self.settings["jupyter_agents_context"] = self.context
         self.settings["jupyter_agents_rates"] = Rates(self.rate_limits)
         self.settings["jupyter_agents_embedded"] = self.embedded
@@ -137,13 +143,23 @@ class JupyterAgents(ExtensionApp):
         """End sandboxes and streams, then close the store."""
         await self.context.stop()
 
+    @property
+    def data_folder(self) -> Path:
+        """Where the store lies."""
+        found = self.data_dir or os.environ.get("JUPYTER_AGENTS_DATA_DIR")
+        return Path(found or Path(jupyter_data_dir()) / "jupyter-agents")
+
+    @property
+    def replay_folder(self) -> Path | None:
+        """The run files that answer in place of a model, if there are any."""
+        found = self.replay or os.environ.get("JUPYTER_AGENTS_REPLAY")
+        return Path(found).expanduser().resolve() if found else None
+
     def _runtime_config(self) -> Config:
-        data_dir = self.data_dir or os.environ.get("JUPYTER_AGENTS_DATA_DIR")
         server: Any = self.serverapp
         root = self.workspace_root or server.root_dir
-        replay = self.replay or os.environ.get("JUPYTER_AGENTS_REPLAY")
         return Config(
-            data_dir=Path(data_dir or Path(jupyter_data_dir()) / "jupyter-agents"),
+            data_dir=self.data_folder,
             root_dir=Path(root).expanduser().resolve(),
             model_base_url=self.model_base_url,
             default_model=self.default_model,
@@ -171,7 +187,7 @@ class JupyterAgents(ExtensionApp):
             repository_hosts=tuple(self.repository_hosts),
             repository_timeout=self.repository_timeout,
             max_repository=size("max_repository", self.max_repository),
-            replay=Path(replay).expanduser().resolve() if replay else None,
+            replay=self.replay_folder,
             mcp=McpConfig(
                 private_hosts=self.mcp_private_hosts,
                 connect_seconds=self.mcp_connect_timeout,
@@ -182,7 +198,8 @@ class JupyterAgents(ExtensionApp):
             python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
         )
 
-    def _providers(self) -> list[SandboxProvider]:
+    def providers(self) -> list[SandboxProvider]:
+        """The kinds of sandbox, best first."""
         from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
         from jupyter_agents.sandbox.docker import DockerProvider
         from jupyter_agents.sandbox.landlock import LandlockProvider

@@ -16,6 +16,7 @@ from jupyter_agents.errors import Conflict, NotFound
 from jupyter_agents.store.database import Database
 from jupyter_agents.store.journal import dump
 from jupyter_agents.store.pages import Cursor
+from jupyter_agents.store.readonly import ReadOnly
 
 Doc = dict[str, Any]
 T = TypeVar("T")
@@ -93,7 +94,7 @@ def mark_unsettled(connection: sqlite3.Connection, session_id: str, unsettled: b
 class Catalog:
     """Reads and writes documents."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database | ReadOnly) -> None:
         self._database = database
 
     def get(self, kind: Kind, id: str) -> Doc:

@@ -150,6 +150,9 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
             pass
 
         def do_GET(self) -> None:
+            if model.key is not None and not self._has_key(model.key):
+                self._error(Fault(401, "authentication_error", "invalid x-api-key"))
+                return
             data = [
                 {"type": "model", "id": id, "display_name": id, "created_at": "2026-01-01T00:00:00Z"}
                 for id in model.models
