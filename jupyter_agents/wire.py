@@ -15,7 +15,8 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, Literal, Required, Union, cast, get_args, get_origin
+from os import PathLike
+from typing import IO, Annotated, Any, Literal, Required, Union, cast, get_args, get_origin
 
 import typing_extensions as te
 from anthropic.types import beta
@@ -46,6 +47,7 @@ StreamEvent = sessions.BetaManagedAgentsStreamSessionEvents
 
 HEADERS = frozenset({"betas", "workspace_id"})
 TAGS = ("type", "name")
+NOT_JSON = (IO, PathLike)
 
 Validator = Callable[[object], dict[str, Any]]
 
@@ -197,6 +199,7 @@ def _strict_typeddict(hint: Any) -> Any:
 
 def _strict_union(arguments: tuple[Any, ...]) -> Any:
     """Plain members as they are; dict members told apart by their first tag, so that errors are short."""
+    arguments = tuple(a for a in arguments if get_origin(a) not in NOT_JSON)
     if str in arguments:
         arguments = tuple(a for a in arguments if get_origin(a) is not Literal)
     tagged: list[tuple[Any, str, str]] = []

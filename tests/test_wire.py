@@ -143,7 +143,6 @@ NOT_MADE = {
     "agent.mcp_tool_result": "never made: MCP servers are refused",
     "agent.thread_message_sent": "never made: one thread only",
     "agent.thread_message_received": "never made: one thread only",
-    "agent.thread_context_compacted": "never made: compaction is not built",
     "session.thread_created": "never made: one thread only",
     "span.outcome_evaluation_start": "never made: outcomes are not built",
     "span.outcome_evaluation_ongoing": "never made: outcomes are not built",

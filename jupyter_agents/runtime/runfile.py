@@ -20,6 +20,7 @@ from jupyter_agents._version import __version__
 from jupyter_agents.domain.events import Record
 from jupyter_agents.domain.prompt import build_request, exchange_key, position
 from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.window import EXCEEDED
 from jupyter_agents.errors import InvalidRequest
 
 Doc = dict[str, Any]
@@ -28,6 +29,8 @@ SCHEMA = 1
 SUFFIX = ".agentrun"
 MIME = "application/vnd.jupyter-agents.agentrun+jsonl"
 INLINE_BYTES = 1024
+TOO_LONG: Doc = {"response": {"content": [], "stop_reason": EXCEEDED}, "usage": {}}
+"""How a request that was refused as too long is played again."""
 NOT_RECORDED = ("metadata", "vault_ids")
 
 
@@ -69,6 +72,8 @@ def export(records: Iterable[Record]) -> Iterator[str]:
         if "tool_use_id" in private:
             line["tool_use_id"] = private["tool_use_id"]
         yield from _with_blobs(line, blobs)
+        if private.get("exceeded"):
+            private = TOO_LONG
         if kind == "span.model_request_end" and "response" in private:
             yield from _with_blobs(_exchange(pending, state.params, private), blobs)
 
