@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ from jupyter_agents.errors import ApiError, LimitExceeded, SandboxError, Sandbox
 from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.loop import Outcome
+from jupyter_agents.runtime.overflow import bounded
 from jupyter_agents.runtime.replay import Recordings
 from jupyter_agents.sandbox.base import Sandbox, SandboxProvider, SandboxSpec, ToolResult
 from jupyter_agents.sandbox.changes import Change, Changes
@@ -93,9 +95,10 @@ class SessionTools:
             recorded = self._recorded(call)
             if recorded is None:
                 raise
-            return Outcome(recorded, [])
+            return Outcome(await bounded(recorded, call.id, None), [])
         try:
             result = await sandbox.call(call.name, call.input)
+            result = await bounded(result, call.id, partial(_keep, sandbox))
         except asyncio.CancelledError:
             await asyncio.shield(sandbox.cancel())
             raise
@@ -211,6 +214,14 @@ class SessionTools:
     def _store(self, path: str) -> tuple[str, int]:
         with os.fdopen(open_beneath(self._workspace, path), "rb") as file:
             return self._blobs.put(_bounded(file))
+
+
+async def _keep(sandbox: Sandbox, path: str, text: str) -> bool:
+    try:
+        written = await sandbox.call("write", {"file_path": path, "content": text})
+    except SandboxUnavailable:
+        return False
+    return not written.is_error
 
 
 def _bounded(file: BinaryIO) -> Iterator[bytes]:
