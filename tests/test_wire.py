@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 
 from jupyter_agents import wire
 from jupyter_agents.domain.sessions import HANDLERS
@@ -133,6 +134,20 @@ def test_a_query_of_another_type_is_refused_by_name(name: str, value: str) -> No
     with pytest.raises(InvalidRequest) as caught:
         wire.query(wire.SessionList)({name: [value]})
     assert caught.value.message.startswith(f"{name}:")
+
+
+@pytest.mark.parametrize(("data", "fits"), [("aQ==", True), (b"i", False), (None, False)])
+def test_what_json_has_no_form_of_is_no_choice(data: object, fits: bool) -> None:
+    """The SDK takes open files and paths where the wire has base64."""
+    source = {"type": "base64", "media_type": "image/png", "data": data}
+    message = {"role": "user", "content": [{"type": "image", "source": source}]}
+    body = {"model": "m", "max_tokens": 1, "messages": [message]}
+    validate = wire.strict(MessageCreateParamsNonStreaming)
+    if fits:
+        assert validate(body) == body
+    else:
+        with pytest.raises(InvalidRequest):
+            validate(body)
 
 
 NOT_MADE = {

@@ -6,6 +6,7 @@ interrupted. Source: spec sections 4.3 and 5.6, docs/long-conversations.md.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ async def compact(session: Session, messages: Sequence[Doc]) -> None:
 
 async def _summarised(session: Session, start_id: str) -> list[Draft]:
     state, stamp = session.state, session.stamp
-    request = build_request(state, session.dropped())
+    request = await asyncio.to_thread(build_request, state, session.dropped())
     try:
         answer = await session.model().answer(await session.resolve(request), _unseen)
     except ModelError as error:
