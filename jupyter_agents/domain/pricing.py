@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 PLAIN_MAX_TOKENS = 8192
+PLAIN_CONTEXT = 64_000
 GEO_SURCHARGE = Decimal("1.1")
 SEARCH_PRICE = Decimal("0.01")
 
@@ -37,6 +38,11 @@ class Model:
     efforts: tuple[str, ...] = ()
     fast: bool = False
     geo: bool = True
+
+    @property
+    def window(self) -> int:
+        """The context window in tokens; a careful guess where it is not known."""
+        return self.context or PLAIN_CONTEXT
 
 
 @cache

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jupyter_agents.domain import pricing, tools
+from jupyter_agents.domain import compaction, excerpt, hygiene, pricing, tools
 from jupyter_agents.domain.sessions import NEWS, State
 
 Doc = dict[str, Any]
@@ -26,7 +26,7 @@ through files."""
 
 
 def build_request(state: State, dropped: Iterable[str] = ()) -> Doc:
-    """The Messages request that goes on with `state`.
+    """The Messages request that goes on with `state`, or that has it summarised while that is what is open.
 
     Parameters
     ----------
@@ -40,10 +40,7 @@ def build_request(state: State, dropped: Iterable[str] = ()) -> Doc:
     request: Doc = {
         "model": model["id"],
         "max_tokens": facts.max_tokens,
-        "messages": [_message(m) for m in state.messages],
     }
-    if request["messages"]:
-        request["messages"][-1]["content"] += state.news_blocks
     system = _system(state, agent)
     definitions = tools.definitions(agent, state.mcp)
     if system:
@@ -58,9 +55,29 @@ def build_request(state: State, dropped: Iterable[str] = ()) -> Doc:
         request["speed"] = "fast"
     if model["inference_geo"] is not None:
         request["inference_geo"] = model["inference_geo"]
+    request = _with_messages(request, state, native="compaction" in features)
     if "cache_control" in features:
         _mark(request)
     return request
+
+
+def _with_messages(request: Doc, state: State, *, native: bool) -> Doc:
+    if not state.window.compacting:
+        messages = state.messages if native else compaction.plain(state.messages)
+        cleaned = hygiene.clean(messages)
+        if cleaned:
+            cleaned[-1]["content"] += state.news_blocks
+        return request | {"messages": cleaned}
+    attempt = state.window.attempts
+    room = compaction.room(request["model"], attempt, exceeded=state.window.exceeded)
+    messages = state.messages[: compaction.cut(state.messages, attempt)]
+    if room is not None:
+        messages = excerpt.fit(compaction.plain(messages), room)
+        request = {k: v for k, v in request.items() if k != "thinking"}
+    elif not native:
+        messages = compaction.plain(messages)
+    request = request | {"messages": hygiene.clean(messages, resumed=False)}
+    return compaction.asking(request, native=native and room is None)
 
 
 def _system(state: State, agent: Mapping[str, Any]) -> list[Doc]:
@@ -71,16 +88,16 @@ def _system(state: State, agent: Mapping[str, Any]) -> list[Doc]:
     return [{"type": "text", "text": text} for text in texts]
 
 
-def _message(message: Mapping[str, Any]) -> Doc:
-    return {"role": message["role"], "content": list(message["content"])}
-
-
 def _mark(request: Doc) -> None:
-    """Cache marks on the system prompt and on the last block of the newest user message."""
+    """Cache marks on the system prompt and on the last block of the two newest user messages.
+
+    The older one stood in the request before: the endpoint looks only 20 blocks back from a mark, and an
+    answer with many calls is longer.
+    """
     if "system" in request:
         request["system"][-1] = request["system"][-1] | {"cache_control": EPHEMERAL}
-    content = request["messages"][-1]["content"]
-    if content:
+    asked = [message["content"] for message in request["messages"] if message["role"] == "user"]
+    for content in asked[-2:]:
         content[-1] = content[-1] | {"cache_control": EPHEMERAL}
 
 
@@ -88,8 +105,9 @@ def exchange_key(request: Mapping[str, Any]) -> str:
     """What makes a request the same as a recorded one, as a hex digest.
 
     Model, tool definitions, user text and earlier assistant blocks count; notes of the server, results
-    of tools, ids and cache marks do not.
+    of tools, ids and cache marks do not. Nor does it whether the endpoint summarises by itself.
     """
+    request = compaction.spelled_out(request)
     parts = {
         "model": request["model"],
         "tools": [

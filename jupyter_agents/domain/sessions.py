@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from jupyter_agents.domain import budget, events, pricing
+from jupyter_agents.domain import budget, compaction, events, pricing
 from jupyter_agents.domain.events import RESULTS, Record
 from jupyter_agents.domain.usage import Usage
+from jupyter_agents.domain.window import EXCEEDED, Window
 from jupyter_agents.ids import parse_time
 
 Doc = dict[str, Any]
@@ -76,7 +77,7 @@ class State:
     the calls that the newest ``requires_action`` named. mcp: what each MCP server lists
     (`domain.mcp.Listed`). request: the open model request. stopped: the newest stop reason. rounds,
     failures, cuts: model requests of this turn, and how many of the last ones failed or were cut at
-    their token limit.
+    their token limit. window: how full the model's context is.
     """
 
     session: Doc = field(default_factory=dict)
@@ -104,6 +105,7 @@ class State:
     rounds: int = 0
     failures: int = 0
     cuts: int = 0
+    window: Window = field(default_factory=Window)
     exhausted: bool = False
     usage: Usage = field(default_factory=Usage)
     running_since: datetime | None = None
@@ -146,6 +148,11 @@ class State:
         """Whether the session is idle in the middle of a turn."""
         return bool(self.announced) or self.paused
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the thread must get shorter before the model is asked again."""
+        return self.window.crowded(self.session["agent"]["model"]["id"])
+
     def startup(self, at: datetime) -> float:
         """Seconds from the first client event until `at`."""
         return 0.0 if self.received is None else round((at - self.received).total_seconds(), 6)
@@ -165,8 +172,8 @@ def apply(state: State, record: Record) -> State:
     Handled: queued client events; ``private.session``, ``private.note``, ``private.resources``,
     ``private.mcp``; ``user.*``;
     ``agent.tool_use``, ``agent.mcp_tool_use``, ``agent.custom_tool_use``, and their results;
-    ``span.model_request_start`` and ``_end``; ``session.status_*``, ``session.error``,
-    ``session.usage``, ``session.updated``.
+    ``agent.thread_context_compacted``; ``span.model_request_start`` and ``_end``; ``session.status_*``,
+    ``session.error``, ``session.usage``, ``session.updated``.
     """
     state.seq = record.seq
     event = record.event
@@ -266,6 +273,9 @@ def _user_turn(state: State) -> Doc:
 
 def _request_start(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.request = event["id"]
+    state.window.compacting = bool(private.get("compaction"))
+    if state.window.compacting:
+        return
     state.rounds += 1
     blocks = state.news_blocks
     if blocks:
@@ -278,17 +288,29 @@ def _request_end(state: State, event: Doc, private: Doc, at: datetime) -> None:
     used = event["model_usage"] | private.get("usage", {})
     state.usage.add(state.session["agent"]["model"], used, at)
     if event["is_error"]:
+        state.window.failed(private)
+        return
+    state.failures = 0
+    if state.window.compacting:
+        state.window.summarised()
         return
     response = private["response"]
     state.params = private.get("request", state.params)
-    state.failures = 0
     state.stop_reason = response["stop_reason"]
     state.stop_details = response.get("stop_details")
     state.cuts = state.cuts + 1 if private.get("cut") else 0
-    state.owes = response["stop_reason"] == "pause_turn"
+    state.owes = response["stop_reason"] in ("pause_turn", EXCEEDED)
+    state.window.answered(response["stop_reason"], used, state.session["agent"]["model"]["id"])
     content = [block for block in response["content"] if block != EMPTY]
     if content:
         state.messages.append({"role": "assistant", "content": content})
+
+
+def _compacted(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.messages = compaction.compacted(state.messages, private["summary"], private["from"])
+    state.window.shortened()
+    if state.owes and state.messages[-1]["role"] == "assistant":
+        _user_turn(state)["content"].append(compaction.GO_ON)
 
 
 def _running(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -296,7 +318,7 @@ def _running(state: State, event: Doc, private: Doc, at: datetime) -> None:
         state.startup_seconds = state.startup(at)
     if state.status == "idle" and not state.mid_turn:
         state.turn += 1
-        state.rounds = state.failures = state.cuts = 0
+        state.rounds = state.failures = state.cuts = state.window.attempts = 0
         state.stop_reason = state.stop_details = None
     state.status, state.announced, state.stopped = "running", frozenset(), None
     state.running_since = state.running_since or at
@@ -354,6 +376,7 @@ HANDLERS = {
     "agent.custom_tool_use": _call,
     "agent.tool_result": _result,
     "agent.mcp_tool_result": _result,
+    "agent.thread_context_compacted": _compacted,
     "span.model_request_start": _request_start,
     "span.model_request_end": _request_end,
     "session.status_running": _running,

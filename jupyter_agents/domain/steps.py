@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_agents.domain.compaction import MAX_COMPACTIONS
 from jupyter_agents.domain.events import ANSWERS
 from jupyter_agents.domain.sessions import Call, State
 
@@ -41,6 +42,13 @@ class Settle:
 @dataclass(frozen=True)
 class CallModel:
     """Take the queued user messages, then ask the model."""
+
+    messages: list[Doc]
+
+
+@dataclass(frozen=True)
+class Compact:
+    """Take the queued user messages, then have the conversation summarised, so that it fits again."""
 
     messages: list[Doc]
 
@@ -82,7 +90,7 @@ class EndTurn:
     error: tuple[str, str] | None = None
 
 
-Step = Wait | Stop | StartTurn | Settle | CallModel | RunTools | Deny | Retry | Interrupt | EndTurn
+Step = Wait | Stop | StartTurn | Settle | CallModel | Compact | RunTools | Deny | Retry | Interrupt | EndTurn
 
 
 def step(state: State) -> Step:
@@ -147,9 +155,6 @@ def _from_running(state: State) -> Step:
 def _ask_or_end(state: State) -> Step:
     if state.stop_reason == "refusal":
         return EndTurn({"type": "refusal"}, state.stop_details)
-    if state.stop_reason == "model_context_window_exceeded":
-        message = "The conversation no longer fits the model's context window; start a new session."
-        return EndTurn({"type": "retries_exhausted"}, error=("compaction_limit_reached_error", message))
     queued = queued_messages(state)
     if not (state.owes or queued):
         return EndTurn({"type": "end_turn"})
@@ -161,7 +166,15 @@ def _ask_or_end(state: State) -> Step:
         return EndTurn({"type": "retries_exhausted"}, error=("tool_use_limit_reached_error", message))
     if state.over_budget:
         return EndTurn({"type": "budget_reached"})
-    return CallModel(queued)
+    if not state.crowded:
+        return CallModel(queued)
+    if state.window.attempts >= MAX_COMPACTIONS:
+        message = (
+            "The conversation no longer fits the model's context window, even after it was summarised "
+            f"{MAX_COMPACTIONS} times; start a new session."
+        )
+        return EndTurn({"type": "retries_exhausted"}, error=("compaction_limit_reached_error", message))
+    return Compact(queued)
 
 
 def _requires_action(state: State) -> EndTurn:

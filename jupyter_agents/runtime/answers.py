@@ -10,12 +10,15 @@ from typing import Any, Literal
 
 from jupyter_agents.domain import events, mcp, permissions
 from jupyter_agents.domain.events import Draft, Stamp
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.sessions import MAX_FAILURES, State
 from jupyter_agents.domain.tools import OFFERED
+from jupyter_agents.domain.window import EXCEEDED
+from jupyter_agents.errors import ModelError
 from jupyter_agents.runtime.model import Answer
 
 Doc = dict[str, Any]
 
+CUTTING = ("max_tokens", EXCEEDED)
 CUT = (
     "Your answer reached its token limit before this call was complete, so nothing was run. "
     "Split the work into smaller calls."
@@ -88,7 +91,7 @@ def answered(
     """
     drafts: list[Draft] = []
     texts: list[tuple[int, str]] = []
-    cut = answer.stop_reason == "max_tokens" and _ends_in_call(answer)
+    cut = answer.stop_reason in CUTTING and _ends_in_call(answer)
 
     def flush() -> None:
         if texts:
@@ -112,10 +115,26 @@ def answered(
     end = events.request_end(start_id, answer.usage, is_error=False)
     params = {k: v for k, v in request.items() if k != "messages"}
     changed = {} if params == state.params else {"request": params}
-    return [*drafts, stamp.event(end, changed | _private(answer, cut))]
+    return [*drafts, stamp.event(end, changed | response(answer, cut=cut))]
 
 
-def _private(answer: Answer, cut: bool) -> Doc:
+def failed(stamp: Stamp, state: State, start_id: str, error: ModelError) -> list[Draft]:
+    """The events of a failed request: tried again, or given up (spec section 5.6).
+
+    One that was too long is only marked as such: the next step is a compaction.
+    """
+    end = events.request_end(start_id, {}, is_error=True)
+    if error.too_long:
+        return [stamp.event(end, {"exceeded": True})]
+    again = error.transient and state.failures + 1 < MAX_FAILURES
+    bodies = [end, events.error(error.type, error.message, "retrying" if again else "exhausted")]
+    if again:
+        bodies += events.rescheduled(state.primary)
+    return [stamp.event(body) for body in bodies]
+
+
+def response(answer: Answer, *, cut: bool = False) -> Doc:
+    """What the end of a request's span keeps in private. cut: its last call was cut short."""
     return {
         "response": {
             "content": answer.content,

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 from jupyter_agents.domain import events
 from jupyter_agents.domain.events import ANSWERS, Draft, Stamp
 from jupyter_agents.domain.prompt import build_request
-from jupyter_agents.domain.sessions import MAX_FAILURES, Call, State
+from jupyter_agents.domain.sessions import Call, State
 from jupyter_agents.domain.steps import (
     CallModel,
+    Compact,
     Deny,
     EndTurn,
     Interrupt,
@@ -28,7 +29,8 @@ from jupyter_agents.domain.steps import (
     queued_messages,
 )
 from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
-from jupyter_agents.runtime.answers import Previews, answered
+from jupyter_agents.runtime.answers import Previews, answered, failed
+from jupyter_agents.runtime.compact import compact
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.model import Model
 from jupyter_agents.runtime.repositories import Problem
@@ -112,6 +114,8 @@ async def perform(session: Session, step: Step) -> None:
             if session.tools.mcp.due(state):
                 messages = await _look_at_servers(session, messages)
             await _call_model(session, messages)
+        case Compact(messages):
+            await compact(session, messages)
         case RunTools(calls):
             await _run_tools(session, calls)
         case Deny(calls):
@@ -161,24 +165,11 @@ async def _ask(session: Session, start_id: str, previews: Previews) -> list[Draf
     try:
         answer = await session.model().answer(await session.resolve(request), previews)
     except ModelError as error:
-        return _failed(session, start_id, error)
+        return failed(session.stamp, session.state, start_id, error)
     except ApiError as error:
         fault = ModelError(error.message, type="unknown_error", transient=False)
-        return _failed(session, start_id, fault)
+        return failed(session.stamp, session.state, start_id, fault)
     return answered(session.stamp, session.state, start_id, request, answer, previews.ids)
-
-
-def _failed(session: Session, start_id: str, error: ModelError) -> list[Draft]:
-    """The events of a failed request: tried again, or given up (spec section 5.6)."""
-    state = session.state
-    again = error.transient and state.failures + 1 < MAX_FAILURES
-    bodies = [
-        events.request_end(start_id, {}, is_error=True),
-        events.error(error.type, error.message, "retrying" if again else "exhausted"),
-    ]
-    if again:
-        bodies += events.rescheduled(state.primary)
-    return [session.stamp.event(body) for body in bodies]
 
 
 async def _run_tools(session: Session, calls: list[Call]) -> None:

@@ -23,6 +23,7 @@ from jupyter_agents.domain.events import RESULTS, Record
 from jupyter_agents.domain.prompt import build_request, exchange_key, position
 from jupyter_agents.domain.session_object import IMPORTED
 from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.window import EXCEEDED
 from jupyter_agents.errors import InvalidRequest
 
 Doc = dict[str, Any]
@@ -34,6 +35,8 @@ INLINE_BYTES = 1024
 PLAYED = ("agent.tool_result", "agent.mcp_tool_result")
 CHANGES = "private.changes"
 KEPT = ("tool_use_id", "changes")
+TOO_LONG: Doc = {"response": {"content": [], "stop_reason": EXCEEDED}, "usage": {}}
+"""How a request that was refused as too long is played again."""
 NOT_RECORDED = ("metadata", "vault_ids", IMPORTED)
 
 
@@ -96,6 +99,8 @@ def export(records: Iterable[Record]) -> Iterator[str]:
         private = record.private or {}
         line |= {name: private[name] for name in KEPT if name in private}
         yield from _with_blobs(line, blobs)
+        if private.get("exceeded"):
+            private = TOO_LONG
         if kind == "span.model_request_end" and "response" in private:
             yield from _with_blobs(_exchange(pending, state.params, private), blobs)
 

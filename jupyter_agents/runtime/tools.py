@@ -10,6 +10,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.mcp import SessionMcp
+from jupyter_agents.runtime.mcp_content import shorten
 from jupyter_agents.runtime.outputs import Outputs
+from jupyter_agents.runtime.overflow import Keep, bounded
 from jupyter_agents.runtime.replay import Recordings
 from jupyter_agents.runtime.repositories import Checkouts
 from jupyter_agents.sandbox.base import Mount, Sandbox, SandboxProvider, SandboxSpec, ToolResult
@@ -112,7 +116,8 @@ class SessionTools:
     async def call(self, call: Call) -> Outcome:
         """See `loop.Tools`. Raises `SandboxUnavailable`."""
         if call.kind == "mcp":
-            return Outcome(await self.mcp.call(call), [])
+            result = await bounded(await self.mcp.call(call), call.id, await self._keeper())
+            return Outcome(shorten(result), [])
         if call.name in WEB:
             return await self._call_web(call)
         try:
@@ -121,9 +126,10 @@ class SessionTools:
             recorded = self._recorded(call)
             if recorded is None:
                 raise
-            return Outcome(recorded, [])
+            return Outcome(await bounded(recorded, call.id, None), [])
         try:
             result = await sandbox.call(call.name, call.input)
+            result = await bounded(result, call.id, partial(_keep, sandbox))
         except asyncio.CancelledError:
             await asyncio.shield(sandbox.cancel())
             raise
@@ -140,9 +146,15 @@ class SessionTools:
     async def _call_web(self, call: Call) -> Outcome:
         """Run a web tool, or in a replay give its recorded result: a replay is the same every time."""
         if self._recordings() is None:
-            return await self._web(call)
+            outcome = await self._web(call)
+            return replace(outcome, result=await bounded(outcome.result, call.id, await self._keeper()))
         missing = ToolResult.text(NOT_RECORDED.format(call.name), is_error=True)
         return Outcome(self._recorded(call) or missing, [])
+
+    async def _keeper(self) -> Keep | None:
+        """Writes into the sandbox, if one runs."""
+        sandbox = await self._running()
+        return None if sandbox is None or not sandbox.alive else partial(_keep, sandbox)
 
     async def settle(self) -> list[Doc]:
         """See `loop.Tools`: register outputs; returns changes that no call has reported."""
@@ -278,6 +290,14 @@ class SessionTools:
             self._found += await changes.drain()
         except OSError as error:
             log.warning("Session %s: the workspace cannot be looked at: %s", self._id, error)
+
+
+async def _keep(sandbox: Sandbox, path: str, text: str) -> bool:
+    try:
+        written = await sandbox.call("write", {"file_path": path, "content": text})
+    except SandboxUnavailable:
+        return False
+    return not written.is_error
 
 
 def _owner(spec: SandboxSpec) -> int | None:

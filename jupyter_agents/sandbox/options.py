@@ -26,8 +26,14 @@ class Root:
 WORKSPACE = "/workspace"
 UPLOADS = "/mnt/session/uploads"
 OUTPUTS = "/mnt/session/outputs"
+OVERFLOW = "/tmp/tool-outputs"
 
-STANDARD_ROOTS = (Root(WORKSPACE, writable=True), Root(OUTPUTS, writable=True), Root(UPLOADS))
+STANDARD_ROOTS = (
+    Root(WORKSPACE, writable=True),
+    Root(OUTPUTS, writable=True),
+    Root(UPLOADS),
+    Root(OVERFLOW, writable=True),
+)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,29 @@ def test_speed_and_geography_are_passed_on() -> None:
     assert (request["speed"], request["inference_geo"]) == ("fast", "us")
 
 
+def test_a_long_answer_does_not_hide_the_cached_beginning() -> None:
+    """An endpoint looks 20 blocks back from a mark, so the end of the request before is marked again."""
+    talk = asked()
+    before = build_request(talk.state)["messages"]
+    assert marked(before) == [(0, 0)]
+    calls = talk.calls(*["allow"] * 30)
+    for call in calls:
+        talk.result(call)
+    talk.ask()
+    now = build_request(talk.state)["messages"]
+    assert marked(now) == [(0, 0), (2, 29)]
+    assert now[:1] == before
+
+
+def marked(messages: list[Doc]) -> list[tuple[int, int]]:
+    return [
+        (m, b)
+        for m, message in enumerate(messages)
+        for b, block in enumerate(message["content"])
+        if "cache_control" in block
+    ]
+
+
 def test_an_agent_without_tools_hears_nothing_of_a_sandbox() -> None:
     request = build_request(asked(agent={"tools": [], "system": None}).state)
     assert "system" not in request and "tools" not in request
