@@ -38,9 +38,6 @@ def check_runnable(agent: Mapping[str, Any], body: Mapping[str, Any]) -> None:
     for tool in agent["tools"]:
         if tool["type"] != TOOLSET:
             continue
-        for config in (tool["default_config"], *tool["configs"]):
-            if config["permission_policy"]["type"] == "auto":
-                raise NotSupported("permission_policy auto")
         for config in tool["configs"]:
             if config["enabled"] and config["name"] not in OFFERED:
                 raise NotSupported(f"the tool {config['name']}")

@@ -54,11 +54,11 @@ class Call:
 class State:
     """Everything the records say. Lists grow in place.
 
-    session: the object as created, with later updates. messages: the Messages thread. owes: whether
-    the model has yet to answer what stands last in it. announced: the calls that the newest
-    ``requires_action`` named. request: the open model request. stopped: the newest stop reason.
-    rounds, failures, cuts: model requests of this turn, and how many of the last ones failed or were
-    cut at their token limit.
+    session: the object as created, with later updates. messages: the Messages thread. said: the texts of
+    the client's user messages, which alone are what the user wants. owes: whether the model has yet to
+    answer what stands last in the thread. announced: the calls that the newest ``requires_action``
+    named. request: the open model request. stopped: the newest stop reason. rounds, failures, cuts:
+    model requests of this turn, and how many of the last ones failed or were cut at their token limit.
     """
 
     session: Doc = field(default_factory=dict)
@@ -67,6 +67,7 @@ class State:
     last: datetime | None = None
     queue: list[Doc] = field(default_factory=list)
     messages: list[Doc] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
     answers: dict[str, Doc] = field(default_factory=dict)
@@ -146,6 +147,7 @@ def _note(state: State, event: Doc, private: Doc, at: datetime) -> None:
 def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
     _user_turn(state)["content"] += event["content"]
+    state.said += [block["text"] for block in event["content"] if block["type"] == "text"]
 
 
 def _confirmation(state: State, event: Doc, private: Doc, at: datetime) -> None:

@@ -5,11 +5,12 @@ Source: spec sections 4.3, 6.4 and 25 (order).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from jupyter_agents.domain import events, permissions
 from jupyter_agents.domain.events import Draft, Stamp
+from jupyter_agents.domain.permissions import Verdict
 from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.tools import OFFERED
 from jupyter_agents.runtime.model import Answer
@@ -78,13 +79,31 @@ class Previews:
         self._send("agent.message", event_id, place, text)
 
 
+def verdicts(agent: Doc, answer: Answer, said: Sequence[str]) -> dict[int, Verdict]:
+    """Whether the calls of an answer may run, by the block's index.
+
+    said: the texts of the client's user messages. It takes some milliseconds a call.
+    """
+    return {
+        index: permissions.judge(agent, block["name"], OFFERED, _given(block), said)
+        for index, block in enumerate(answer.content)
+        if block["type"] == "tool_use"
+    }
+
+
 def answered(
-    stamp: Stamp, state: State, start_id: str, request: Doc, answer: Answer, ids: dict[int, str]
+    stamp: Stamp,
+    state: State,
+    start_id: str,
+    request: Doc,
+    answer: Answer,
+    ids: dict[int, str],
+    judged: dict[int, Verdict],
 ) -> list[Draft]:
     """The events of one answer, in the order of its blocks, then the end of its span.
 
-    ids: what `Previews` gave out, by the block's index. The request is recorded without its messages,
-    and only where it differs from the last one.
+    ids: what `Previews` gave out, judged: what `verdicts` said, both by the block's index. The request
+    is recorded without its messages, and only where it differs from the last one.
     """
     agent = state.session["agent"]
     drafts: list[Draft] = []
@@ -108,7 +127,8 @@ def answered(
             drafts.append(stamp.event({"type": "agent.thinking"} | _known_id(ids, index)))
         elif kind == "tool_use":
             is_cut = cut and index == len(answer.content) - 1
-            drafts.append(_tool_use(stamp, agent, block, is_cut))
+            verdict = Verdict("deny", None, CUT) if is_cut else judged[index]
+            drafts.append(_tool_use(stamp, agent, block, verdict))
     flush()
     end = events.request_end(start_id, answer.usage, is_error=False)
     params = {k: v for k, v in request.items() if k != "messages"}
@@ -139,16 +159,17 @@ def _ends_in_call(answer: Answer) -> bool:
     return bool(answer.content) and answer.content[-1]["type"] == "tool_use"
 
 
-def _tool_use(stamp: Stamp, agent: Doc, block: Doc, cut: bool) -> Draft:
-    name, given = block["name"], block["input"] if isinstance(block["input"], dict) else {}
+def _given(block: Doc) -> Doc:
+    return block["input"] if isinstance(block["input"], dict) else {}
+
+
+def _tool_use(stamp: Stamp, agent: Doc, block: Doc, verdict: Verdict) -> Draft:
+    name, given = block["name"], _given(block)
     private = {"tool_use_id": block["id"]}
     custom = any(t["type"] == "custom" and t["name"] == name for t in agent["tools"])
-    if custom and not cut:
+    if custom and verdict.reason != CUT:
         body = {"type": "agent.custom_tool_use", "name": name, "input": given}
         return stamp.event(body, private)
-    verdict = permissions.judge(agent, name, OFFERED)
-    if cut:
-        verdict = permissions.Verdict("deny", None, CUT)
     body = {
         "type": "agent.tool_use",
         "name": name,

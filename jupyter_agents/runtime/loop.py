@@ -28,7 +28,7 @@ from jupyter_agents.domain.steps import (
     queued_messages,
 )
 from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
-from jupyter_agents.runtime.answers import Previews, answered
+from jupyter_agents.runtime.answers import Previews, answered, verdicts
 from jupyter_agents.runtime.model import Model
 from jupyter_agents.sandbox.base import ToolResult
 
@@ -140,7 +140,9 @@ async def _ask(session: Session, start_id: str, previews: Previews) -> list[Draf
     except ApiError as error:
         fault = ModelError(error.message, type="unknown_error", transient=False)
         return _failed(session, start_id, fault)
-    return answered(session.stamp, session.state, start_id, request, answer, previews.ids)
+    state = session.state
+    judged = await asyncio.to_thread(verdicts, state.session["agent"], answer, tuple(state.said))
+    return answered(session.stamp, state, start_id, request, answer, previews.ids, judged)
 
 
 def _failed(session: Session, start_id: str, error: ModelError) -> list[Draft]:

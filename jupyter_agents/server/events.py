@@ -18,16 +18,30 @@ from jupyter_agents.server.handlers import Handler, bounds, check_limit
 from jupyter_agents.store.journal import Filter
 from jupyter_agents.store.pages import Cursor, parse_cursor
 
-SEND = wire.strict(wire.EventSend)
+STRICT = wire.strict(wire.EventSend)
 LIST = wire.query(wire.EventList)
 STREAM = wire.query(wire.EventStream)
 
+ANSWERED = ("user.tool_confirmation", "user.custom_tool_result", "user.tool_result")
 MOST_EVENTS = 1000
 MOST_DELTAS = 100
 KEEPALIVE_SECONDS = 15.0
 STUCK_SECONDS = 60.0
 
 Doc = dict[str, Any]
+
+
+def validate(body: object) -> Doc:
+    """A request to send events. Older clients name a thread in an answer, which is passed over (4.2)."""
+    if isinstance(body, dict) and isinstance(body.get("events"), list):
+        body = body | {"events": [_without_thread(event) for event in body["events"]]}
+    return STRICT(body)
+
+
+def _without_thread(event: Any) -> Any:
+    if not isinstance(event, dict) or event.get("type") not in ANSWERED:
+        return event
+    return {key: value for key, value in event.items() if key != "session_thread_id"}
 
 
 class Events(Handler):
@@ -37,7 +51,7 @@ class Events(Handler):
     @authorized
     async def post(self, session_id: str) -> None:
         """Send events: all are taken, durable, or none."""
-        sent = await self.context.manager.send(session_id, self.body(SEND)["events"])
+        sent = await self.context.manager.send(session_id, self.body(validate)["events"])
         self.reply({"data": sent})
 
     @authenticated

@@ -111,8 +111,6 @@ def toolset(**more: Any) -> Doc:
             ),
             "mcp_servers",
         ),
-        (agent(**toolset(default_config={"permission_policy": {"type": "auto"}})), "auto"),
-        (agent(**toolset(configs=[{"name": "bash", "permission_policy": {"type": "auto"}}])), "auto"),
         (agent(**toolset(configs=[{"name": "web_search"}])), "web_search"),
     ],
 )
