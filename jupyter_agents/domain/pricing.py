@@ -21,7 +21,8 @@ GEO_SURCHARGE = Decimal("1.1")
 
 @dataclass(frozen=True)
 class Model:
-    """One model's facts. max_tokens and context are tokens; features are request fields it takes."""
+    """One model's facts. max_tokens and context are tokens; features are request fields it takes.
+    system_messages: whether it takes them in mid-conversation."""
 
     id: str
     known: bool
@@ -30,6 +31,7 @@ class Model:
     features: frozenset[str] = frozenset()
     effort: str | None = None
     fast: bool = False
+    system_messages: bool = False
 
 
 @cache
@@ -62,6 +64,7 @@ def model(model_id: str) -> Model:
         features=frozenset(_table()["features"][entry["features"]]),
         effort=entry["effort"],
         fast=entry.get("fast", False),
+        system_messages=entry.get("system_messages", False),
     )
 
 

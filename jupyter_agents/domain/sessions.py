@@ -118,7 +118,7 @@ class State:
 def apply(state: State, record: Record) -> State:
     """`state` after `record`. The state given is used up. Unknown types pass through.
 
-    Handled: queued client events; ``private.session``, ``private.note``; ``user.*``;
+    Handled: queued client events; ``private.session``, ``private.note``; ``user.*``, ``system.message``;
     ``agent.tool_use``, ``agent.custom_tool_use``, ``agent.tool_result``;
     ``span.model_request_start`` and ``_end``; ``session.status_*``, ``session.error``,
     ``session.usage``, ``session.updated``.
@@ -148,6 +148,13 @@ def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
     _user_turn(state)["content"] += event["content"]
     state.said += [block["text"] for block in event["content"] if block["type"] == "text"]
+
+
+def _system_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    _dequeue(state, event)
+    if not state.messages or state.messages[-1]["role"] != "system":
+        state.messages.append({"role": "system", "content": []})
+    state.messages[-1]["content"] += event["content"]
 
 
 def _confirmation(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -267,6 +274,7 @@ HANDLERS = {
     "private.session": _created,
     "private.note": _note,
     "user.message": _user_message,
+    "system.message": _system_message,
     "user.tool_confirmation": _confirmation,
     "user.custom_tool_result": _result,
     "user.interrupt": _interrupted,

@@ -40,7 +40,7 @@ class Settle:
 
 @dataclass(frozen=True)
 class CallModel:
-    """Take the queued user messages, then ask the model."""
+    """Take the queued messages, then ask the model."""
 
     messages: list[Doc]
 
@@ -105,8 +105,15 @@ def step(state: State) -> Step:
 
 
 def queued_messages(state: State) -> list[Doc]:
-    """The user messages that the model has not been given yet."""
-    return [event for event in state.queue if event["type"] == "user.message"]
+    """The messages that the model is given next: the user's, then the system's, which follow a user turn."""
+    users = [event for event in state.queue if event["type"] == "user.message"]
+    follows = bool(users) or bool(state.messages and state.messages[-1]["role"] == "user")
+    return [*users, *(event for event in state.queue if follows and event["type"] == "system.message")]
+
+
+def _asked(state: State) -> bool:
+    """Whether a user message waits. A system message alone waits for the next turn."""
+    return any(event["type"] == "user.message" for event in state.queue)
 
 
 def _from_idle(state: State) -> Step:
@@ -115,7 +122,7 @@ def _from_idle(state: State) -> Step:
         return Wait() if waiting == state.announced else _requires_action(state)
     if state.calls or state.announced:
         return StartTurn()
-    if not queued_messages(state) or _held_by_budget(state):
+    if not _asked(state) or _held_by_budget(state):
         return Wait()
     return StartTurn()
 
@@ -143,8 +150,7 @@ def _ask_or_end(state: State) -> Step:
     if state.stop_reason == "model_context_window_exceeded":
         message = "The conversation no longer fits the model's context window; start a new session."
         return EndTurn({"type": "retries_exhausted"}, error=("compaction_limit_reached_error", message))
-    queued = queued_messages(state)
-    if not (state.owes or queued):
+    if not (state.owes or _asked(state)):
         return EndTurn({"type": "end_turn"})
     if state.cuts > MAX_CUTS:
         message = f"The model's answer was cut at its token limit {state.cuts} times in a row."
@@ -154,7 +160,7 @@ def _ask_or_end(state: State) -> Step:
         return EndTurn({"type": "retries_exhausted"}, error=("tool_use_limit_reached_error", message))
     if state.over_budget:
         return EndTurn({"type": "budget_reached"})
-    return CallModel(queued)
+    return CallModel(queued_messages(state))
 
 
 def _requires_action(state: State) -> EndTurn:
