@@ -99,6 +99,7 @@ class EventStream(Handler):
         deltas = self._deltas()
         subscription = self.context.manager.subscribe(session_id, deltas)
         self._reader = asyncio.current_task()
+        subscription.on_dropped = self._cut_off
         try:
             self.set_header("Content-Type", "text/event-stream")
             self.set_header("Cache-Control", "no-cache, no-transform")
@@ -145,8 +146,12 @@ class EventStream(Handler):
             async with asyncio.timeout(STUCK_SECONDS):
                 await self.flush()
         except TimeoutError:
-            self.request.connection.stream.close()  # type: ignore[union-attr]
+            self._cut_off()
             raise StreamClosedError from None
+
+    def _cut_off(self) -> None:
+        """Close the connection: its client lists what it missed when it comes again."""
+        self.request.connection.stream.close()  # type: ignore[union-attr]
 
 
 def _frame(data: str) -> str:

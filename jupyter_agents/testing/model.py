@@ -250,6 +250,8 @@ def _empty(block: Doc) -> Doc:
             return {"type": "text", "text": ""}
         case "thinking":
             return {"type": "thinking", "thinking": "", "signature": ""}
+        case "redacted_thinking":
+            return block
         case _:
             return block | {"input": {}}
 
@@ -263,6 +265,8 @@ def _deltas(block: Doc, chunk: int) -> Iterator[Doc]:
         case "thinking":
             yield {"type": "thinking_delta", "thinking": block["thinking"]}
             yield {"type": "signature_delta", "signature": block["signature"]}
+        case "redacted_thinking":
+            return
         case _:
             for part in _parts(json.dumps(block["input"]), 200):
                 yield {"type": "input_json_delta", "partial_json": part}
