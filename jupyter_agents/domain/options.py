@@ -28,6 +28,8 @@ RISKY: dict[str, tuple[str, tuple[str, ...]]] = {
     "jq": ("Lf", ("--from-file", "--rawfile", "--slurpfile")),
     "diff": ("", ("--to-file", "--from-file")),
     "tar": ("CIFPTVXgx", ("--",)),
+    "gzip": ("rS", ("--recursive", "--suffix")),
+    "gunzip": ("rS", ("--recursive", "--suffix")),
     "ln": ("", ("--target-directory",)),
     "pytest": (
         "cop",
@@ -98,7 +100,9 @@ def risky(name: str, words: Sequence[str]) -> bool:
             return True
     if name == "tar":
         return not words or not re.fullmatch(r"-?[ctzjJvf]+", words[0])
-    return name == "uniq" and sum(not word.startswith("-") for word in words) > 1
+    if name == "jq":
+        return any("env" in word.lower() for word in words)
+    return name in ("uniq", "xxd") and sum(not word.startswith("-") for word in words) > 1
 
 
 def _stem(word: str, names: Sequence[str]) -> bool:
@@ -113,7 +117,7 @@ def script(name: str, args: Sequence[Word]) -> Ruling:
     flags = 0
     while flags < len(texts) and (texts[flags] or "").startswith("-"):
         flags += 1
-    ordinary = r"-[nErsi]+" if name == "sed" else r"-F.{0,3}"
+    ordinary = r"-[nErsi]+" if name == "sed" else r"-F.{1,3}"
     if not all(re.fullmatch(ordinary, text or "") for text in texts[:flags]) or flags >= len(texts):
         return max(ASK, _named(args))
     program = texts[flags]

@@ -101,9 +101,12 @@ def _ordinary(name: str, args: Sequence[Word], nested: Nested) -> Ruling:
         plain = len(args) == 1 and not args[0].pattern and not (args[0].text or "-").startswith("-")
         return max(_reads(args), _inside(args), ALLOW if plain else ASK)
     if name in ("pip", "pip3") and args and args[0].text in ("list", "show", "freeze", "check"):
-        return _reads(args)
+        plain = all(not (word.text or "-").startswith("-") for word in args)
+        return max(_reads(args), ALLOW if plain else ASK)
     if name == "set":
-        return ALLOW if all(re.fullmatch(r"[-+][eux]*o?|pipefail", a.text or "") for a in args) else ASK
+        return (
+            ALLOW if args and all(re.fullmatch(r"[-+][eux]*o?|pipefail", a.text or "") for a in args) else ASK
+        )
     return max(ASK, _secret(args))
 
 

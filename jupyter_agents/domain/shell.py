@@ -67,6 +67,10 @@ CLEAR = TEXTS | {
 REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 TESTS = frozenset(("-f", "-d", "-e", "-s", "-r", "-w", "-x", "-n", "-z", "-L", "-h", "-nt", "-ot"))
 GAP = re.compile(rb"(?:[ \t\n]|\\\n)*")
+BROKEN = re.compile(r"(?<![ \t])\\\n")
+UNBROKEN = frozenset({"word", "number", "variable_name", "file_descriptor", "heredoc_start", "test_operator"})
+NO_GAP = re.compile(rb"")
+TIGHT = frozenset({"variable_assignment", "concatenation", "simple_expansion"})
 PLAIN_EXPANSION = re.compile(rb"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
@@ -108,7 +112,7 @@ def parse(line: str) -> Script:
         return Script(clear=False)
     nodes = list(_walk(root))
     heredocs = sum(node.type == "heredoc_start" for node in nodes)
-    script.clear = not root.has_error and _covered(root) and heredocs < 2
+    script.clear = not root.has_error and _covered(root) and heredocs < 2 and not BROKEN.search(line)
     for node in nodes:
         _take(script, node)
     return script
@@ -132,12 +136,15 @@ def _take(script: Script, node: Node) -> None:
         return
     if kind not in CLEAR and not (kind == "expansion" and PLAIN_EXPANSION.fullmatch(_raw(node).strip())):
         script.clear = False
+    if kind in UNBROKEN and "\n" in _text(node):
+        script.clear = False
     match kind:
         case "command":
             script.commands.append(_command(node))
         case "declaration_command":
             script.clear &= node.children[0].type in ("export", "declare", "local", "readonly")
-            script.clear &= all(child.type == "variable_assignment" for child in node.named_children)
+            names = {child.type for child in node.named_children}
+            script.clear &= names == {"variable_assignment"}
             script.commands.append(Command((), _assignments(node)))
         case "variable_assignment" if node.parent is not None and _stands_alone(node.parent):
             script.commands.append(Command((), _pairs([node])))
@@ -155,8 +162,10 @@ def _take(script: Script, node: Node) -> None:
         case "file_redirect":
             _redirect(script, node)
         case "heredoc_body":
-            quoted = node.parent is not None and _quoted_heredoc(node.parent)
-            script.clear &= quoted or not _dollar(_text(node))
+            script.clear &= node.parent is not None and _plain_heredoc(node.parent, _text(node))
+        case "comment":
+            inside = node.parent is not None and node.parent.type == "command"
+            script.clear &= not (inside or _text(node).endswith("\\"))
         case "string_content":
             script.clear &= not _dollar(_text(node))
 
@@ -258,8 +267,12 @@ def _dollar(raw: str) -> bool:
     return re.search(r"[$`]", re.sub(r"\\.", "", raw, flags=re.DOTALL)) is not None
 
 
-def _quoted_heredoc(redirect: Node) -> bool:
-    return any(c.type == "heredoc_start" and re.search(r"['\"\\]", _text(c)) for c in redirect.children)
+def _plain_heredoc(redirect: Node, body: str) -> bool:
+    """Whether the shell takes the body as it is, and ends it where the grammar does."""
+    start = "".join(_text(child) for child in redirect.children if child.type == "heredoc_start")
+    end = re.sub(r"['\"\\]", "", start)
+    literal = start != end or not re.search(r"[$`\\]", body)
+    return literal and all(line.strip() != end for line in body.split("\n"))
 
 
 def _covered(node: Node) -> bool:
@@ -270,9 +283,9 @@ def _covered(node: Node) -> bool:
         current = waiting.pop()
         if not current.children or current.type == "heredoc_body":
             continue
-        end = current.start_byte
+        end, gap = current.start_byte, NO_GAP if current.type in TIGHT else GAP
         for child in current.children:
-            if not GAP.fullmatch(source, end - node.start_byte, child.start_byte - node.start_byte):
+            if not gap.fullmatch(source, end - node.start_byte, child.start_byte - node.start_byte):
                 return False
             end = max(end, child.end_byte)
         waiting += current.children

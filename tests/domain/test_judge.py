@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_agents.domain import classes
@@ -329,7 +331,28 @@ HOSTILE = [
     "python -m timeit 'x'",
     "perl -e 'unlink'",
     "awk 'BEGIN{system(\"rm -rf /\")}'",
+    "x=$ rm -rf /",
+    "x=\\\n rm -rf /",
+    "<<<$ rm -rf /",
+    "true\n\\rm -rf /",
+    "echo a == # b\\\n rm -rf / # c",
+    ": <<'E'\n\\\nE\nrm -rf /\nE\n",
+    "echo a\n\\\n b=\\\n= rm -rf /",
+    "echo a\n\\\nrm -rf /",
     "awk -f evil.awk x",
+    "awk -F , 'BEGIN{system(\"rm -rf /\")}'",
+    "awk -F '' 'BEGIN{system(\"rm -rf /\")}'",
+    "awk -v x=1 'BEGIN{system(\"rm -rf /\")}'",
+    "xxd a .bashrc",
+    "uniq a .bashrc",
+    "gzip -r .",
+    "jq -n env",
+    "jq -n '$ENV'",
+    "set",
+    "export",
+    "declare",
+    "pip list --log .bashrc",
+    "pip list --index-url https://example.com",
     "sed '1e rm -rf /' x",
     "sed -e 's/x/rm/e' x",
     "sed -n --in-place=.bak s/a/b/ .bashrc",
@@ -476,6 +499,50 @@ def test_any_text_has_a_ruling(line: str) -> None:
 )
 def test_a_denied_command_beside_an_ordinary_one_is_denied(first: str, second: str, sign: str) -> None:
     assert command_line(first + sign + second) is DENY
+
+
+PIECES = [
+    *"'\"\\\n$`(){};|&<>#=*?!~ab ",
+    "echo ",
+    " mark ",
+    "mark",
+    "\\\n",
+    "<<E",
+    "<<'E'",
+    "\nE\n",
+    "$(",
+    "[ ",
+    " ]",
+    "x=1 ",
+]
+PIECES += [
+    "${x}",
+    "$x",
+    "2>&1",
+    "&>",
+    "<<<",
+    "if ",
+    "then ",
+    "fi",
+    "for i in a",
+    "do ",
+    "done",
+    "case a in ",
+    "esac",
+]
+SPY = 'PATH=/nonexistent; mark() { echo heard >&9; }; command_not_found_handle() { :; }; eval "$1" 9>&1 >log 2>&1'
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join))
+def test_bash_finds_no_command_in_an_allowed_line_that_the_judge_did_not_see(line: str) -> None:
+    if "mark" in line and command_line(line) is ALLOW:
+        command = ["bash", "--norc", "--noprofile", "-c", SPY, "bash", line]
+        with tempfile.TemporaryDirectory() as folder:
+            found = subprocess.run(
+                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=10
+            )
+        assert b"heard" not in found.stdout
 
 
 @pytest.mark.parametrize(
