@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from jupyter_agents.domain import settings
+from jupyter_agents.domain import pricing, settings
 from jupyter_agents.kernel import options
 from jupyter_agents.server import (
     agents,
@@ -65,6 +65,12 @@ def test_every_option_of_the_cell_magic_is_documented() -> None:
 def test_every_subcommand_is_documented() -> None:
     for name in options.SUBCOMMANDS:
         assert f"`%agent {name}" in page("magics.md"), name
+
+
+def test_every_model_that_takes_system_messages_is_documented() -> None:
+    takes = {name for name in pricing.known_models() if pricing.model(name).system_messages}
+    line = page("api.md").partition("Models that take one:")[2].partition("Others")[0]
+    assert set(re.findall(r"`([^`]+)`", line)) == takes
 
 
 def test_links_lead_somewhere() -> None:

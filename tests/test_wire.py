@@ -178,7 +178,6 @@ def test_what_json_has_no_form_of_is_no_choice(data: object, fits: bool) -> None
 NOT_MADE = {
     "user.tool_result": "refused: for self-hosted environments only",
     "user.define_outcome": "refused: outcomes are not built",
-    "system.message": "refused: not built",
     "agent.thread_message_sent": "never made: one thread only",
     "agent.thread_message_received": "never made: one thread only",
     "session.thread_created": "never made: one thread only",

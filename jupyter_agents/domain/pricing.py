@@ -25,8 +25,9 @@ SEARCH_PRICE = Decimal("0.01")
 class Model:
     """One model's facts.
 
-    max_tokens and context are tokens; features are request fields it takes; effort is the level where
-    none is given and efforts are all it has; geo tells whether it takes ``inference_geo``.
+    max_tokens and context are tokens; features are request fields it takes; system_messages tells whether
+    it takes them in mid-conversation; effort is the level where none is given and efforts are all it has;
+    geo tells whether it takes ``inference_geo``.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Model:
     effort: str | None = None
     efforts: tuple[str, ...] = ()
     fast: bool = False
+    system_messages: bool = False
     geo: bool = True
 
     @property
@@ -77,6 +79,7 @@ def model(model_id: str) -> Model:
         efforts=tuple(_table()["efforts"][entry["efforts"]]),
         fast=entry.get("fast", False),
         geo=entry.get("geo", True),
+        system_messages=entry.get("system_messages", False),
     )
 
 

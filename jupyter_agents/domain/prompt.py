@@ -89,14 +89,14 @@ def _system(state: State, agent: Mapping[str, Any]) -> list[Doc]:
 
 
 def _mark(request: Doc) -> None:
-    """Cache marks on the system prompt and on the last block of the two newest user messages.
+    """Cache marks on the system prompt and behind the two newest messages that the model did not write.
 
     The older one stood in the request before: the endpoint looks only 20 blocks back from a mark, and an
     answer with many calls is longer.
     """
     if "system" in request:
         request["system"][-1] = request["system"][-1] | {"cache_control": EPHEMERAL}
-    asked = [message["content"] for message in request["messages"] if message["role"] == "user"]
+    asked = [message["content"] for message in request["messages"] if message["role"] != "assistant"]
     for content in asked[-2:]:
         content[-1] = content[-1] | {"cache_control": EPHEMERAL}
 

@@ -58,12 +58,6 @@ def check_runnable(agent: Mapping[str, Any], body: Mapping[str, Any]) -> None:
             f"budget: there is no price for the model {agent['model']['id'][:100]!r}.",
             code="model_not_budgetable",
         )
-    for tool in agent["tools"]:
-        if tool["type"] == "custom":
-            continue
-        for config in (tool["default_config"], *tool["configs"]):
-            if config["permission_policy"]["type"] == "auto":
-                raise NotSupported("permission_policy auto")
 
 
 def check_body(body: Mapping[str, Any]) -> None:

@@ -72,7 +72,8 @@ class State:
 
     session: the object as created, with later updates; always the same dict. next_agent: one that waits
     for the end of the turn. received: when the first client event came in. messages: the Messages
-    thread. owes: whether the model has yet to answer what stands last in it. news: what the next request
+    thread. said: the texts of the client's user messages, which alone are what the user wants. owes:
+    whether the model has yet to answer what stands last in the thread. news: what the next request
     tells the model behind the newest user message, so that what was said before stays cached. announced:
     the calls that the newest ``requires_action`` named. mcp: what each MCP server lists
     (`domain.mcp.Listed`). request: the open model request. stopped: the newest stop reason. rounds,
@@ -89,6 +90,7 @@ class State:
     last: datetime | None = None
     queue: list[Doc] = field(default_factory=list)
     messages: list[Doc] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     mcp: dict[str, Doc] = field(default_factory=dict)
     news: list[str] = field(default_factory=list)
@@ -170,7 +172,7 @@ def apply(state: State, record: Record) -> State:
     """`state` after `record`. The state given is used up. Unknown types pass through.
 
     Handled: queued client events; ``private.session``, ``private.note``, ``private.resources``,
-    ``private.mcp``; ``user.*``;
+    ``private.mcp``; ``user.*``, ``system.message``;
     ``agent.tool_use``, ``agent.mcp_tool_use``, ``agent.custom_tool_use``, and their results;
     ``agent.thread_context_compacted``; ``span.model_request_start`` and ``_end``; ``session.status_*``,
     ``session.error``, ``session.usage``, ``session.updated``.
@@ -211,6 +213,14 @@ def _resources(state: State, event: Doc, private: Doc, at: datetime) -> None:
 def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
     _user_turn(state)["content"] += event["content"]
+    state.said += [block["text"] for block in event["content"] if block["type"] == "text"]
+
+
+def _system_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    _dequeue(state, event)
+    if not state.messages or state.messages[-1]["role"] != "system":
+        state.messages.append({"role": "system", "content": []})
+    state.messages[-1]["content"] += event["content"]
 
 
 def _confirmation(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -368,6 +378,7 @@ HANDLERS = {
     "private.mcp": _mcp,
     "private.resources": _resources,
     "user.message": _user_message,
+    "system.message": _system_message,
     "user.tool_confirmation": _confirmation,
     "user.custom_tool_result": _result,
     "user.interrupt": _interrupted,

@@ -68,7 +68,7 @@ class Creator:
         initial = body.get("initial_events") or []
         for position, event in enumerate(initial):
             check_content(f"initial_events.{position}.content", event["content"])
-        self._attachments.check("initial_events", initial)
+        await self._attachments.check("initial_events", initial)
         doc = session_object.create_session(
             body,
             agent,

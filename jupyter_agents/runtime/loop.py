@@ -29,7 +29,7 @@ from jupyter_agents.domain.steps import (
     queued_messages,
 )
 from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
-from jupyter_agents.runtime.answers import Previews, answered, failed
+from jupyter_agents.runtime.answers import Previews, answered, failed, verdicts
 from jupyter_agents.runtime.compact import compact
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.model import Model
@@ -169,7 +169,9 @@ async def _ask(session: Session, start_id: str, previews: Previews) -> list[Draf
     except ApiError as error:
         fault = ModelError(error.message, type="unknown_error", transient=False)
         return failed(session.stamp, session.state, start_id, fault)
-    return answered(session.stamp, session.state, start_id, request, answer, previews.ids)
+    state = session.state
+    judged = await asyncio.to_thread(verdicts, state.session["agent"], state.mcp, answer, tuple(state.said))
+    return answered(session.stamp, state, start_id, request, answer, previews.ids, judged)
 
 
 async def _run_tools(session: Session, calls: list[Call]) -> None:

@@ -207,7 +207,7 @@ class SessionManager:
     async def send(self, session_id: str, bodies: list[Doc]) -> list[Doc]:
         """Post client events to a session."""
         self.parts.catalog.get("session", session_id)
-        self._attachments.check("events", bodies)
+        await self._attachments.check("events", bodies)
         while True:
             try:
                 return await (await self.runner(session_id)).post(bodies)

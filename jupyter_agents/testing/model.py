@@ -271,6 +271,8 @@ def _empty(block: Doc) -> Doc:
             return {"type": "thinking", "thinking": "", "signature": ""}
         case "compaction":
             return block | {"content": None}
+        case "redacted_thinking":
+            return block
         case kind if kind.endswith("_tool_result"):
             return block
         case _:
@@ -290,6 +292,8 @@ def _deltas(block: Doc, chunk: int) -> Iterator[Doc]:
             yield {"type": "signature_delta", "signature": block["signature"]}
         case "compaction":
             yield {"type": "compaction_delta", "content": block["content"]}
+        case "redacted_thinking":
+            return
         case kind if kind.endswith("_tool_result"):
             return
         case _:

@@ -108,8 +108,6 @@ def toolset(**more: Any) -> Doc:
 @pytest.mark.parametrize(
     ("found", "feature"),
     [
-        (agent(**toolset(default_config={"permission_policy": {"type": "auto"}})), "auto"),
-        (agent(**toolset(configs=[{"name": "bash", "permission_policy": {"type": "auto"}}])), "auto"),
         (agent(skills=[{"type": "anthropic", "skill_id": "xlsx"}], **toolset()), "agent.skills"),
         (agent(multiagent={"type": "coordinator", "agents": [{"type": "self"}]}), "agent.multiagent"),
         (agent(execution_identity={"type": "aws_role", "role_arn": "arn"}), "execution_identity aws_role"),
@@ -129,10 +127,9 @@ def mcp_agent(policy: str) -> Doc:
     return agent(mcp_servers=MCP, tools=[entry | {"configs": [{"name": "anything"}]}])
 
 
-def test_mcp_tools_run_whatever_their_names_but_not_by_auto() -> None:
-    session_object.check_runnable(mcp_agent("always_ask"), {})
-    with pytest.raises(NotSupported, match="auto"):
-        session_object.check_runnable(mcp_agent("auto"), {})
+@pytest.mark.parametrize("policy", ["always_ask", "always_allow", "auto"])
+def test_mcp_tools_run_whatever_their_names(policy: str) -> None:
+    session_object.check_runnable(mcp_agent(policy), {})
 
 
 @pytest.mark.parametrize("enabled", [True, False])
