@@ -138,7 +138,6 @@ def test_a_query_of_another_type_is_refused_by_name(name: str, value: str) -> No
 NOT_MADE = {
     "user.tool_result": "refused: for self-hosted environments only",
     "user.define_outcome": "refused: outcomes are not built",
-    "system.message": "refused: not built",
     "agent.mcp_tool_use": "never made: MCP servers are refused",
     "agent.mcp_tool_result": "never made: MCP servers are refused",
     "agent.thread_message_sent": "never made: one thread only",
