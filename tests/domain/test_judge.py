@@ -530,10 +530,7 @@ PIECES += [
     "case a in ",
     "esac",
 ]
-SPY = (
-    "PATH=/nonexistent; mark() { echo heard >&9; }; command_not_found_handle() { :; }; "
-    'eval "$1" 9>&1 >log 2>&1'
-)
+SPY = 'PATH=/nonexistent; mark() { echo heard >&9; }; eval "$1" 9>&1 >log 2>&1'
 
 
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))

@@ -29,7 +29,7 @@ def drafts(*content: Doc, stop: str = "end_turn", ids: dict[int, str] | None = N
     state = State(session=session_doc(agent={"tools": [TOOLSET, CUSTOM]}))
     answer = Answer(list(content), stop, USAGE)
     request = {"model": "m", "messages": ["left out"]}
-    judged = verdicts(state.session["agent"], answer, ())
+    judged = verdicts(state.session["agent"], {}, answer, ())
     return answered(Stamp(Clock(), Ids()), state, "sevt_start", request, answer, ids or {}, judged)
 
 
