@@ -27,8 +27,8 @@ def clean(messages: Sequence[Doc], *, resumed: bool = True) -> list[Doc]:
     finished = len(messages) - 1 if resumed else len(messages)
     for position, message in enumerate(messages):
         content = [_block(block) for block in message["content"] if not _blank(block)]
-        if message["role"] == "assistant":
-            content = _finished(content) if position < finished else content
+        if message["role"] == "assistant" and position < finished:
+            content = _finished(content)
         if not content:
             continue
         if cleaned and cleaned[-1]["role"] == message["role"]:
@@ -36,7 +36,7 @@ def clean(messages: Sequence[Doc], *, resumed: bool = True) -> list[Doc]:
         else:
             cleaned.append({"role": message["role"], "content": content})
     if cleaned and cleaned[-1]["role"] == "assistant":
-        cleaned[-1]["content"] = _resumable(cleaned[-1]["content"])
+        cleaned[-1]["content"] = _stripped(cleaned[-1]["content"])
     _drop_images(cleaned)
     return cleaned
 
@@ -61,8 +61,8 @@ def _finished(content: list[Doc]) -> list[Doc]:
     return content
 
 
-def _resumable(content: list[Doc]) -> list[Doc]:
-    """An answer that the model is to go on with may not end in white space."""
+def _stripped(content: list[Doc]) -> list[Doc]:
+    """An answer that stands last may not end in white space."""
     if content and content[-1]["type"] == "text":
         return [*content[:-1], content[-1] | {"text": content[-1]["text"].rstrip()}]
     return content

@@ -66,6 +66,12 @@ def test_what_is_sent(thread: list[Doc], sent: list[Doc]) -> None:
     assert thread == before
 
 
+def test_thinking_that_nothing_follows_stays_only_where_the_model_goes_on_with_it() -> None:
+    thread = [user(text("a")), assistant(text("so "), THINKING)]
+    assert clean(thread) == thread
+    assert clean(thread, resumed=False) == [user(text("a")), assistant(text("so"))]
+
+
 @pytest.mark.parametrize(("images", "left"), [(100, 100), (101, 81), (120, 100), (121, 81), (300, 100)])
 def test_old_images_go_in_steps_so_that_the_cache_holds(images: int, left: int) -> None:
     result = RESULT | {"content": [IMAGE] * (images // 2)}
@@ -133,7 +139,7 @@ def act(talk: Talk, number: int, action: Any) -> None:
             talk.too_long()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(actions=st.lists(ACTION, max_size=14), model=st.sampled_from(["claude-opus-4-7", "local"]))
 def test_whatever_was_said_the_request_is_one_that_the_api_takes(actions: list[Any], model: str) -> None:
     talk = Talk(agent={"model": model})
