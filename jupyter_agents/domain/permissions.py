@@ -84,6 +84,17 @@ def by_policy(
     return Verdict("allow" if policy == "always_allow" else "ask", {"type": policy})
 
 
+def has_judge(agent: Mapping[str, Any]) -> bool:
+    """Whether any tool of `agent` is judged by `auto`, which takes some milliseconds a call."""
+    configs = (
+        config
+        for tool in agent["tools"]
+        if tool["type"] != "custom"
+        for config in (tool["default_config"], *tool["configs"])
+    )
+    return any(config["permission_policy"]["type"] == "auto" for config in configs)
+
+
 def enabled_tools(agent: Mapping[str, Any], offered: frozenset[str]) -> list[str]:
     """The built-in tools that the model is shown, in a fixed order."""
     configs = {name: tool_config(agent, name) for name in sorted(offered)}

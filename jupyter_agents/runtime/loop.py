@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from jupyter_agents.domain import events
 from jupyter_agents.domain.events import ANSWERS, Draft, Stamp
+from jupyter_agents.domain.permissions import has_judge
 from jupyter_agents.domain.prompt import build_request
 from jupyter_agents.domain.sessions import Call, State
 from jupyter_agents.domain.steps import (
@@ -170,7 +172,8 @@ async def _ask(session: Session, start_id: str, previews: Previews) -> list[Draf
         fault = ModelError(error.message, type="unknown_error", transient=False)
         return failed(session.stamp, session.state, start_id, fault)
     state = session.state
-    judged = await asyncio.to_thread(verdicts, state.session["agent"], state.mcp, answer, tuple(state.said))
+    judging = partial(verdicts, state.session["agent"], state.mcp, answer, tuple(state.said))
+    judged = await asyncio.to_thread(judging) if has_judge(state.session["agent"]) else judging()
     return answered(session.stamp, state, start_id, request, answer, previews.ids, judged)
 
 

@@ -117,8 +117,8 @@ def turn(server: Server, session_id: str, text: str, deltas: bool = False) -> li
     raise RuntimeError("the stream ended before the session was idle")
 
 
-def per_call(server: Server, calls: int, files: int) -> float:
-    """Seconds per tool call in a session whose workspace holds `files` files."""
+def crowded(server: Server, files: int) -> str:
+    """A session that has made a call, with `files` files in its workspace; its id."""
     session = server.session()
     turn(server, session.id, "calls 1")
     place: Any = server.client.get(f"/local/sessions/{session.id}/sandbox", cast_to=object)
@@ -127,7 +127,12 @@ def per_call(server: Server, calls: int, files: int) -> float:
     for number in range(files):
         (folder / f"{number}.txt").write_text("x")
     turn(server, session.id, "calls 1")
-    events = turn(server, session.id, f"calls {calls}")
+    return str(session.id)
+
+
+def per_call(server: Server, session_id: str, calls: int) -> float:
+    """Seconds per tool call."""
+    events = turn(server, session_id, f"calls {calls}")
     results = [event for _, _, event in events if event.type == "agent.tool_result"]
     assert len(results) == calls and not any(result.is_error for result in results)
     return events[-1][0] / calls

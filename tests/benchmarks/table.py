@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 HEAD = f"{'':58} {'figure':>10} {'':8} {'ratio':>6} {'target':>15}"
@@ -42,6 +43,14 @@ class Row(NamedTuple):
         missed = "  missed" if self.reached is False else ""
         line = f"{self.what:58} {self.figure * scale:10,.2f} {self.unit:8} {ratio:>6} {target:>15}{missed}"
         return line.rstrip()
+
+
+def side_by_side(
+    measure: Callable[[], float], floor: Callable[[], float], rounds: int = 5
+) -> tuple[float, float]:
+    """Figure and floor of the middle round: each is measured in turn, so that a noisy machine slows both."""
+    pairs = [(measure(), floor()) for _ in range(rounds)]
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[rounds // 2]
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -67,3 +67,15 @@ def test_an_mcp_tool_under_auto_is_asked() -> None:
     verdict = permissions.by_policy({"permission_policy": {"type": "auto"}}, "read", {}, server="files")
     ask = {"type": "ask", "reason_code": "indeterminate"}
     assert verdict.evaluation == {"type": "auto", "evaluated_permission": ask}
+
+
+@pytest.mark.parametrize(
+    ("tools_", "judged"),
+    [
+        ([TOOLSET], False),
+        ([TOOLSET | {"default_config": {"permission_policy": {"type": "auto"}}}], True),
+        ([TOOLSET | {"configs": [{"name": "bash", "permission_policy": {"type": "auto"}}]}], True),
+    ],
+)
+def test_an_agent_has_a_judge_where_any_tool_is_under_auto(tools_: list[Doc], judged: bool) -> None:
+    assert permissions.has_judge(agent(*tools_)) is judged
