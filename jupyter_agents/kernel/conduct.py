@@ -14,6 +14,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from jupyter_agents.kernel.calls import Calls
 from jupyter_agents.kernel.run import Run, RunFile
 from jupyter_agents.kernel.session import AgentSession, text
 from jupyter_agents.kernel.steps import Tool
@@ -29,6 +30,7 @@ async def conduct(
     on_ask: str,
     changed: Callable[[], None],
     settled: frozenset[str] = frozenset(),
+    calls: Calls | None = None,
 ) -> None:
     """Take `events` into `run` until the turn is over or must wait.
 
@@ -42,10 +44,12 @@ async def conduct(
     changed:
         Called after each event, on the worker's thread.
     settled:
-        Ids of events whose question was answered already.
+        Ids of events, and of calls, whose question was answered already.
+    calls:
+        Runs the tools of this kernel.
     """
     async with aclosing(events) as following:
-        await _consume(run, following, on_ask, changed, settled)
+        await _consume(run, following, on_ask, changed, settled, calls)
     await finish(run)
     changed()
 
@@ -76,8 +80,9 @@ async def _consume(
     on_ask: str,
     changed: Callable[[], None],
     settled: frozenset[str],
+    calls: Calls | None,
 ) -> None:
-    answered: set[str] = set()
+    answered = set(settled)
     async for event in events:
         if run.transcript.first_event_id is None:
             run.begin(event.id)
@@ -88,6 +93,8 @@ async def _consume(
             return
         if run.status != "waiting" or event.type != "session.status_idle" or event.id in settled:
             continue
+        if calls is not None and await _own_calls(run, calls, on_ask, changed, answered):
+            continue
         if on_ask in ("return", "fail"):
             return
         if on_ask in ("deny", "allow"):
@@ -95,6 +102,19 @@ async def _consume(
                 if tool.id not in answered:
                     answered.add(tool.id)
                     await answer(run.session, tool, _event_type(run, tool), on_ask == "allow")
+
+
+async def _own_calls(
+    run: Run, calls: Calls, on_ask: str, changed: Callable[[], None], answered: set[str]
+) -> bool:
+    """Answer the calls of this kernel's tools; whether no other call waits."""
+    waiting = [tool for tool in run.transcript.waiting if tool.id not in answered]
+    left = len(waiting)
+    for tool in waiting:
+        if calls.takes(tool, _event_type(run, tool)) and await calls.answer(tool, on_ask, changed):
+            answered.add(tool.id)
+            left -= 1
+    return left == 0
 
 
 async def answer(session: AgentSession, tool: Tool, kind: str, allow: bool, reason: str = NOBODY) -> None:

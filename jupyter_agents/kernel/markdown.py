@@ -73,9 +73,9 @@ def _tool(step: Json) -> str:
     head = f"**{inert(words.tool_title(step))}**"
     head += f" {code(summary)}" if summary else ""
     blocks = [words.tool_input(step), words.output_text(step)]
-    return "\n\n".join(
-        [f"{head} — {words.tool_state(step)}", *(fence(block) for block in blocks if block.strip())]
-    )
+    parts = [f"{head} — {words.tool_state(step)}", *(fence(block) for block in blocks if block.strip())]
+    shown = words.shown_text(step)
+    return "\n\n".join([*parts, words.SHOWN, fence(shown)] if shown.strip() else parts)
 
 
 def _file(file: Json, links: Mapping[str, str]) -> str:

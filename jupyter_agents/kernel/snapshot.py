@@ -95,7 +95,10 @@ def _step(step: Mapping[str, Any], caps: Caps) -> dict[str, Any]:
             return {**step, "markdown": cut_text(step["markdown"], 2 * caps.text)}
         case "tool":
             output = [_block(block, caps) for block in step["output"][:20]]
-            return {**step, "input": _value(step["input"], caps.text), "output": output}
+            shown = (
+                {"shown": [_block(block, caps) for block in step["shown"][:20]]} if "shown" in step else {}
+            )
+            return {**step, "input": _value(step["input"], caps.text), "output": output, **shown}
         case "steer" | "notice":
             return {**step, "text": cut_text(step["text"], caps.text)}
         case _:

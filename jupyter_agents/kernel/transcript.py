@@ -202,6 +202,12 @@ def _apply(transcript: Transcript, event: Event) -> Transcript:
             return transcript
 
 
+def mark(transcript: Transcript, id: str, **changes: Any) -> Transcript:
+    """What only the kernel knows of a call that it runs itself: its place, state and displays."""
+    tool = _find_tool(transcript, id)
+    return transcript if tool is None else _put(transcript, replace(tool, **changes))
+
+
 def _find(transcript: Transcript, id: str) -> Step | None:
     return next((step for step in reversed(transcript.steps) if step.id == id), None)
 

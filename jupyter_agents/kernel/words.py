@@ -37,6 +37,8 @@ KEYS = {
     "web_search": "query",
 }
 
+SHOWN = "Printed here, not sent to the agent:"
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -57,9 +59,9 @@ def prose(text: str) -> str:
 
 
 def tool_title(step: Json) -> str:
-    """The tool's name, after its MCP server's."""
-    server = step.get("server")
-    return visible(f"{server} · {step['name']}" if server else str(step["name"]))
+    """The tool's name, after its MCP server's, or after ``kernel`` for a function of this notebook."""
+    place = step.get("server") or step.get("place")
+    return visible(f"{place} · {step['name']}" if place else str(step["name"]))
 
 
 def tool_summary(step: Json, limit: int = 100) -> str:
@@ -107,6 +109,11 @@ def output_text(step: Json) -> str:
         visible(str(block.get("text", ""))) if block.get("type") == "text" else block_name(block)
         for block in step.get("output") or ()
     )
+
+
+def shown_text(step: Json) -> str:
+    """What a function of this notebook printed and displayed, in words."""
+    return output_text({"output": step.get("shown") or ()})
 
 
 def block_name(block: Json) -> str:
