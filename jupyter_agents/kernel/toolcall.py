@@ -6,6 +6,7 @@ Only the user's interrupt is not: it stops the turn.
 from __future__ import annotations
 
 import asyncio
+import re
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from jupyter_agents.kernel.tool import KernelTool
 LONGEST_ERROR = 10_000
 FRAMES = 10
 OURS = Path(__file__).parent.parent
+CELL = re.compile(r"ipykernel_\d+[/\\]|^<ipython-input")
 LIBRARIES = ("site-packages", "dist-packages")
 
 
@@ -126,7 +128,15 @@ def _own(tb: TracebackType | None) -> list[traceback.FrameSummary]:
     frames = traceback.extract_tb(tb)
     mine = [frame for frame in frames if OURS not in Path(frame.filename).parents]
     own = [frame for frame in mine if not any(name in Path(frame.filename).parts for name in LIBRARIES)]
-    return own[-FRAMES:]
+    return [
+        traceback.FrameSummary(_place(frame.filename), frame.lineno, frame.name, line=frame.line)
+        for frame in own[-FRAMES:]
+    ]
+
+
+def _place(filename: str) -> str:
+    """A file as the agent sees it: no folders, and a cell as a cell."""
+    return "cell" if CELL.search(filename) else Path(filename).name
 
 
 def _error(words: str) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -72,6 +73,7 @@ async def test_exceptions_are_answers(function: Callable[[], None], begins: str,
 
 def test_the_users_frames_and_prints_are_told_apart() -> None:
     answer = toolcall.run(ja.tool(raises), {})
+    assert 'File "test_toolcall.py", line ' in said(answer)
     assert "in raises" in said(answer) and "in inner" in said(answer)
     assert answer.shown == ({"type": "text", "text": "before\n"},)
 
@@ -94,10 +96,8 @@ async def test_time_is_limited() -> None:
 
     async def deaf() -> None:
         for _ in range(2):
-            try:
+            with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.5)
-            except asyncio.CancelledError:
-                pass
 
     text = "did not end within 0.1 seconds and was stopped"
     assert text in said(toolcall.run(ja.tool(slow, timeout=0.1), {}))
