@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_agents.kernel import toolcall, words
 from jupyter_agents.kernel.desk import Desk, Stopped
 from jupyter_agents.kernel.session import text
+from jupyter_agents.kernel.snapshot import cut_text
 from jupyter_agents.kernel.steps import Tool
 from jupyter_agents.kernel.tool import KernelTool
 from jupyter_agents.kernel.worker import Worker
@@ -28,7 +29,7 @@ REFUSED = (400, 409, 413)
 NOT_TAKEN = "The function ran, but the session did not take its result."
 NOT_ALLOWED = "The user did not allow this call of a function of the notebook."
 NOBODY = "Nobody is there to allow this call of a function of the notebook: it runs without input."
-QUESTION = 2000
+QUESTION = 10_000
 
 Submit = Callable[[Coroutine[Any, Any, Any]], "Future[Any]"]
 
@@ -77,10 +78,11 @@ class Calls:
         allowed = not offer.asks or on_ask == "allow"
         if not allowed and on_ask == "fail":
             return False
-        self._run.mark(call.id, place="kernel", status="running")
+        self._run.mark(call.id, place="kernel", status="running" if allowed else "waiting")
         changed()
         try:
             reason = "" if allowed else await self._ask(call, on_ask)
+            self._run.mark(call.id, status="running")
             answer = toolcall.refused(reason) if reason else await self._call(offer.now(), call)
         except Stopped:
             return True
@@ -93,7 +95,7 @@ class Calls:
         """Ask at the cell; why not, or nothing where it may run."""
         if on_ask == "deny":
             return NOBODY
-        given = words.visible(json.dumps(call.input, ensure_ascii=False, indent=2)[:QUESTION])
+        given = words.visible(cut_text(json.dumps(call.input, ensure_ascii=False, indent=2), QUESTION))
         question = f"The agent calls {call.name} of this notebook with {given}\nRun it? [y/N] "
         try:
             said = await self._desk.ask(lambda: input(question))

@@ -9,6 +9,7 @@ from typing import Any
 
 from jupyter_agents.kernel import agents, status, toolbox
 from jupyter_agents.kernel.call import show
+from jupyter_agents.kernel.client import Connection
 from jupyter_agents.kernel.conduct import answer
 from jupyter_agents.kernel.notebook import Notebook
 from jupyter_agents.kernel.options import attach_parser, define_parser
@@ -116,7 +117,7 @@ class Commands:
 
     def sessions(self, line: str) -> None:
         """``%agent sessions``"""
-        found = self._notebook.worker.run(self._list(20))
+        found = self._notebook.worker.run(_list(self._notebook.connect(), 20))
         own = {session.id for session in self._notebook.sessions.values()}
         if not found:
             self._say("There are no sessions yet.")
@@ -129,7 +130,7 @@ class Commands:
         """``%agent attach ID``: show the last turn, and go on with that session."""
         given = attach_parser().parse(line)
         offered = toolbox.of_names(self._names, given.tool, given.tools_from)
-        session = self._notebook.worker.run(self._find(given.id))
+        session = self._notebook.worker.run(_find(self._notebook.connect(), given.id))
         self._notebook.remember(session)
         session.toolbox = offered or session.toolbox
         return self._rejoin(session)
@@ -204,14 +205,6 @@ class Commands:
     def _on_ask(self) -> str:
         return "return" if self._interactive() else "deny"
 
-    async def _find(self, id: str) -> AgentSession:
-        connection = self._notebook.connect()
-        return AgentSession(connection, await connection.sdk.beta.sessions.retrieve(id))
-
-    async def _list(self, limit: int) -> list[Any]:
-        sessions = self._notebook.connect().sdk.beta.sessions
-        return list((await sessions.list(limit=limit)).data)
-
     def _latest(self) -> AgentSession:
         if self._notebook.latest is None:
             raise AgentError("This notebook has no session yet; %agent sessions lists the others.")
@@ -228,6 +221,14 @@ class Commands:
         if len(words) != 1:
             raise AgentError(f"Usage: %agent {usage}")
         return words[0]
+
+
+async def _find(connection: Connection, id: str) -> AgentSession:
+    return AgentSession(connection, await connection.sdk.beta.sessions.retrieve(id))
+
+
+async def _list(connection: Connection, limit: int) -> list[Any]:
+    return list((await connection.sdk.beta.sessions.list(limit=limit)).data)
 
 
 async def _awaited(work: Any) -> Any:

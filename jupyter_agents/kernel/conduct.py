@@ -83,6 +83,7 @@ async def _consume(
     calls: Calls | None,
 ) -> None:
     answered = set(settled)
+    running: set[str] = set()
     async for event in events:
         if run.transcript.first_event_id is None:
             run.begin(event.id)
@@ -91,30 +92,25 @@ async def _consume(
         changed()
         if run.transcript.over:
             return
-        if run.status != "waiting" or event.type != "session.status_idle" or event.id in settled:
+        ended = running - run.transcript.running
+        running -= ended
+        asks = event.type == "session.status_idle" and event.id not in settled
+        if running or run.status != "waiting" or not (asks or ended):
             continue
-        if calls is not None and await _own_calls(run, calls, on_ask, changed, answered):
+        waiting = [tool for tool in run.transcript.waiting if tool.id not in answered]
+        if calls is not None:
+            for tool in waiting:
+                if calls.takes(tool, _event_type(run, tool)) and await calls.answer(tool, on_ask, changed):
+                    running.add(tool.id)
+        answered |= running
+        if running:
             continue
         if on_ask in ("return", "fail"):
             return
         if on_ask in ("deny", "allow"):
-            for tool in run.transcript.waiting:
-                if tool.id not in answered:
-                    answered.add(tool.id)
-                    await answer(run.session, tool, _event_type(run, tool), on_ask == "allow")
-
-
-async def _own_calls(
-    run: Run, calls: Calls, on_ask: str, changed: Callable[[], None], answered: set[str]
-) -> bool:
-    """Answer the calls of this kernel's tools; whether no other call waits."""
-    waiting = [tool for tool in run.transcript.waiting if tool.id not in answered]
-    left = len(waiting)
-    for tool in waiting:
-        if calls.takes(tool, _event_type(run, tool)) and await calls.answer(tool, on_ask, changed):
-            answered.add(tool.id)
-            left -= 1
-    return left == 0
+            for tool in waiting:
+                answered.add(tool.id)
+                await answer(run.session, tool, _event_type(run, tool), on_ask == "allow")
 
 
 async def answer(session: AgentSession, tool: Tool, kind: str, allow: bool, reason: str = NOBODY) -> None:

@@ -16,6 +16,7 @@ from jupyter_agents.kernel.snapshot import cut_text
 
 LONGEST_TEXT = 100_000
 MOST_PARTS = 20
+MOST_BYTES = 20_000_000
 
 Block = dict[str, Any]
 
@@ -32,7 +33,10 @@ def blocks(value: Any) -> list[Block]:
     if isinstance(value, list | tuple) and any(map(_is_rich, value)):
         if len(value) > MOST_PARTS:
             raise BadResult(f"It returned {len(value)} parts; return at most {MOST_PARTS}.")
-        return [_block(part) for part in value]
+        made = [_block(part) for part in value]
+        if len(json.dumps(made)) > MOST_BYTES:
+            raise BadResult(f"Its parts are more than {MOST_BYTES // 1_000_000} MB; return fewer.")
+        return made
     return [_block(value)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from jupyter_agents.testing import ScriptedModel, call, say
@@ -212,31 +213,80 @@ def test_a_namespace_asks_before_each_call(kernel: Kernel, model: ScriptedModel)
     assert outcomes[3] == "6"
 
 
-def test_a_call_that_waited_is_answered_once_when_a_cell_attaches(
-    kernel: Kernel, model: ScriptedModel
-) -> None:
-    kernel.run(SALES)
-    kernel.run("made = []\n@ja.tool\ndef note(text: str) -> str:\n    made.append(text)\n    return 'noted'")
-    model.script[:] = [[call("note", text="milk")], [say("Noted.")]]
-    kernel.run("%%agent --tool note -o run\nHi")
-    model.script[:] = [[call("note", text="eggs")], [say("Noted.")]]
-    leave = """
-import jupyter_agents.kernel.notebook as notebook
-client = notebook.current().connect().client
-client.beta.sessions.events.send(run.session.id, events=[
-    {"type": "user.message", "content": [{"type": "text", "text": "More"}]}])
-import time
-while client.beta.sessions.retrieve(run.session.id).status != "idle": time.sleep(0.05)
-ID = run.session.id
+NOTE = """
+import jupyter_agents as ja
+made = []
+@ja.tool
+def note(text: str) -> str:
+    made.append(text)
+    return "noted"
 """
-    assert kernel.run(leave).status == "ok"
-    id = eval(kernel.run("ID").results[0]["text/plain"])
-    attached = kernel.run(f"%agent attach {id} --tool note")
-    ran(attached)
-    assert (said(model), tools(attached)[0]["status"]) == ("noted", "ok")
-    again = kernel.run(f"%agent attach {id} --tool note")
-    ran(again)
-    assert kernel.run("made").results[0]["text/plain"] == "['milk', 'eggs']"
+LEAVE = """
+import jupyter_agents.kernel.notebook as notebook, time
+client = notebook.current().connect().client
+message = {"type": "user.message", "content": [{"type": "text", "text": "More"}]}
+client.beta.sessions.events.send(run.session.id, events=[message])
+while client.beta.sessions.retrieve(run.session.id).status != "idle":
+    time.sleep(0.05)
+run.session.id"""
+
+
+def test_a_call_that_waited_for_a_kernel_is_answered_once(
+    kernel: Kernel, model: ScriptedModel, environment: dict[str, str], workspace: Path
+) -> None:
+    kernel.run(NOTE)
+    model.script[:] = [[call("note", text="milk")], [say("Noted.")]]
+    ran(kernel.run("%%agent --tool note -o run\nHi"))
+    model.script[:] = [[call("note", text="eggs")], [say("Noted.")]]
+    id = eval(kernel.run(LEAVE).results[0]["text/plain"])
+    restarted = Kernel(environment, workspace)
+    try:
+        restarted.run("%load_ext jupyter_agents")
+        restarted.run(NOTE)
+        attached = restarted.run(f"%agent attach {id} --tool note")
+        ran(attached)
+        assert (said(model), tools(attached)[0]["status"]) == ("noted", "ok")
+        ran(restarted.run(f"%agent attach {id} --tool note"))
+        assert restarted.run("made").results[0]["text/plain"] == "['eggs']"
+    finally:
+        restarted.close()
+
+
+def test_the_result_that_came_first_wins(kernel: Kernel, model: ScriptedModel) -> None:
+    code = """
+import jupyter_agents as ja
+import jupyter_agents.kernel.notebook as notebook
+@ja.tool
+def late() -> str:
+    session = notebook.current().latest.id
+    client = notebook.current().connect().client
+    use = [e for e in client.beta.sessions.events.list(session) if e.type == "agent.custom_tool_use"][-1]
+    result = {"type": "user.custom_tool_result", "custom_tool_use_id": use.id}
+    content = [{"type": "text", "text": "first"}]
+    client.beta.sessions.events.send(session, events=[{**result, "content": content}])
+    return "second"
+"""
+    assert kernel.run(code).status == "ok"
+    model.script[:] = [[call("late")], [say("So.")]]
+    answer = kernel.run("%%agent --new --tool late\nGo")
+    ran(answer)
+    assert (said(model), tools(answer)[0]["output"][0]["text"]) == ("first", "first")
+
+
+def test_other_calls_still_wait_for_the_user(kernel: Kernel, model: ScriptedModel) -> None:
+    kernel.run(SALES)
+    kernel.run("""
+_policy = {"enabled": True, "permission_policy": {"type": "always_ask"}}
+_tools = [{"type": "agent_toolset_20260401", "default_config": _policy}]
+notebook.current().connect().client.beta.agents.create(
+    name="asking", model="claude-opus-4-7", tools=_tools).name""")
+    model.script[:] = [[call("sales", region="a"), call("bash", command="echo hi")], [say("Both.")]]
+    answer = kernel.run("%%agent asking --tool sales\nGo", stdin="")
+    assert (answer.status, answer.transcript["status"]) == ("ok", "waiting")
+    assert [step["status"] for step in tools(answer)] == ["ok", "waiting"]
+    approved = kernel.run("%agent approve", stdin="")
+    ran(approved)
+    assert said(model, 0).startswith("{") and said(model, 1) == "hi\n"
 
 
 def test_python_takes_functions_too(kernel: Kernel, model: ScriptedModel) -> None:

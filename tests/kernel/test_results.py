@@ -152,6 +152,12 @@ def test_a_list_of_rich_parts_is_one_block_each() -> None:
         results.blocks([Image.new("RGB", (4, 4))] * 21)
 
 
+def test_parts_are_bounded_together() -> None:
+    noise = numpy.random.default_rng(1).integers(0, 255, (950, 950, 4), dtype=numpy.uint8)
+    with pytest.raises(results.BadResult, match="more than 20 MB"):
+        results.blocks([Image.fromarray(noise, "RGBA")] * 5)
+
+
 async def coroutine() -> None: ...
 
 
