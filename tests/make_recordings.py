@@ -64,7 +64,33 @@ QUICKSTART = [
     ),
 ]
 
-NOTEBOOKS = {"01-quickstart": QUICKSTART}
+KERNEL_TOOLS = [
+    Reply(
+        [
+            say("I'll add up the second half for each region and look at the targets."),
+            call("total", region="north", first=7),
+            call("total", region="south", first=7),
+            call("target", region="north"),
+            call("target", region="south"),
+            call("target", region="east"),
+        ],
+        usage={"input_tokens": 812, "output_tokens": 214},
+    ),
+    Reply(
+        [
+            say(
+                "Neither of them:\n\n"
+                "| region | July to December | target |\n|---|---|---|\n"
+                "| north | 1,455 | 1,500 |\n| south | 990 | 1,500 |\n\n"
+                "The north misses its target by 45. "
+                "There is no target for the east: the notebook knows north and south only."
+            )
+        ],
+        usage={"input_tokens": 1163, "output_tokens": 127},
+    ),
+]
+
+NOTEBOOKS = {"01-quickstart": QUICKSTART, "03-kernel-tools": KERNEL_TOOLS}
 
 
 def record(name: str, script: list[Reply]) -> None:

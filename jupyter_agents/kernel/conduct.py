@@ -14,6 +14,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from jupyter_agents.kernel.calls import Calls
 from jupyter_agents.kernel.run import Run, RunFile
 from jupyter_agents.kernel.session import AgentSession, text
 from jupyter_agents.kernel.steps import Tool
@@ -29,6 +30,7 @@ async def conduct(
     on_ask: str,
     changed: Callable[[], None],
     settled: frozenset[str] = frozenset(),
+    calls: Calls | None = None,
 ) -> None:
     """Take `events` into `run` until the turn is over or must wait.
 
@@ -42,10 +44,12 @@ async def conduct(
     changed:
         Called after each event, on the worker's thread.
     settled:
-        Ids of events whose question was answered already.
+        Ids of events, and of calls, whose question was answered already.
+    calls:
+        Runs the tools of this kernel.
     """
     async with aclosing(events) as following:
-        await _consume(run, following, on_ask, changed, settled)
+        await _consume(run, following, on_ask, changed, settled, calls)
     await finish(run)
     changed()
 
@@ -76,8 +80,10 @@ async def _consume(
     on_ask: str,
     changed: Callable[[], None],
     settled: frozenset[str],
+    calls: Calls | None,
 ) -> None:
-    answered: set[str] = set()
+    answered = set(settled)
+    running: set[str] = set()
     async for event in events:
         if run.transcript.first_event_id is None:
             run.begin(event.id)
@@ -86,15 +92,25 @@ async def _consume(
         changed()
         if run.transcript.over:
             return
-        if run.status != "waiting" or event.type != "session.status_idle" or event.id in settled:
+        ended = running - run.transcript.running
+        running -= ended
+        asks = event.type == "session.status_idle" and event.id not in settled
+        if running or run.status != "waiting" or not (asks or ended):
+            continue
+        waiting = [tool for tool in run.transcript.waiting if tool.id not in answered]
+        if calls is not None:
+            for tool in waiting:
+                if calls.takes(tool, _event_type(run, tool)) and await calls.answer(tool, on_ask, changed):
+                    running.add(tool.id)
+        answered |= running
+        if running:
             continue
         if on_ask in ("return", "fail"):
             return
         if on_ask in ("deny", "allow"):
-            for tool in run.transcript.waiting:
-                if tool.id not in answered:
-                    answered.add(tool.id)
-                    await answer(run.session, tool, _event_type(run, tool), on_ask == "allow")
+            for tool in waiting:
+                answered.add(tool.id)
+                await answer(run.session, tool, _event_type(run, tool), on_ask == "allow")
 
 
 async def answer(session: AgentSession, tool: Tool, kind: str, allow: bool, reason: str = NOBODY) -> None:

@@ -94,6 +94,9 @@ def _tool(step: Json) -> str:
     given = words.tool_input(step)
     parts = [pre(given)] if given else []
     parts += [_block(block) for block in step["output"]]
+    shown = step.get("shown") or ()
+    parts += [f'<div style="{FAINT};padding:4px 10px 0">{words.SHOWN}</div>'] if shown else []
+    parts += [_block(block) for block in shown]
     inner = "".join(f'<div style="border-top:1px solid {LINE}">{part}</div>' for part in parts)
     is_open = " open" if step["status"] in ("running", "waiting", "error") else ""
     return f'<details{is_open} style="{BOX}">{summary}{inner}</details>'

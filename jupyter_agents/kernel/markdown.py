@@ -74,7 +74,9 @@ def _tool(step: Json) -> str:
     head += f" {code(summary)}" if summary else ""
     blocks = [words.tool_input(step), words.output_text(step)]
     parts = [f"{head} — {words.tool_state(step)}", *(fence(block) for block in blocks if block.strip())]
-    return "\n\n".join([*parts, *_links(step)])
+    parts += _links(step)
+    shown = words.shown_text(step)
+    return "\n\n".join([*parts, words.SHOWN, fence(shown)] if shown.strip() else parts)
 
 
 def _links(step: Json) -> list[str]:

@@ -59,7 +59,9 @@ def _steps(steps: list[Json], over: bool) -> Iterator[str]:
 def _tool(step: Json) -> str:
     if step["status"] in ("running", "waiting"):
         return _head(step)
+    shown = words.shown_text(step).rstrip("\n")
     output = words.output_text(step).rstrip("\n")
+    output += f"\n{words.SHOWN}\n{shown}" if shown else ""
     if len(output) > OUTPUT_LIMIT:
         output = f"{output[:OUTPUT_LIMIT]}\n[... {len(output) - OUTPUT_LIMIT:,} more characters]"
     lines = [f"  {line}" for line in output.splitlines()]

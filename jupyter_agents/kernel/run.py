@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_agents.errors import UserError
 from jupyter_agents.kernel import snapshot
-from jupyter_agents.kernel.transcript import Transcript, cut, fold
+from jupyter_agents.kernel.transcript import Transcript, cut, fold, mark
 
 if TYPE_CHECKING:
     from jupyter_agents.kernel.session import AgentSession
@@ -114,6 +114,10 @@ class Run:
         self.transcript = fold(self.transcript, event.to_dict(mode="json"))
         if self.transcript.opened and event.type not in PREVIEWS:
             self.events.append(event)
+
+    def mark(self, id: str, **changes: Any) -> None:
+        """Note what only this kernel knows of a call that it runs (jupyter_agents.kernel.steps.Tool)."""
+        self.transcript = mark(self.transcript, id, **changes)
 
     def abandon(self) -> None:
         """Nobody follows the turn any more; what is there is the end of it here."""

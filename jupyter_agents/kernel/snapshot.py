@@ -96,7 +96,9 @@ def _step(step: Mapping[str, Any], caps: Caps) -> dict[str, Any]:
             return {**step, "markdown": cut_text(step["markdown"], 2 * caps.text)}
         case "tool":
             output = [_block(block, caps) for block in step["output"][: caps.blocks]]
-            return {**step, "input": _value(step["input"], caps.text), "output": output}
+            shown = [_block(block, caps) for block in step.get("shown", ())[: caps.blocks]]
+            kept = {"shown": shown} if "shown" in step else {}
+            return {**step, "input": _value(step["input"], caps.text), "output": output, **kept}
         case "steer" | "notice":
             return {**step, "text": cut_text(step["text"], caps.text)}
         case _:

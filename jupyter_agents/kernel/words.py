@@ -37,6 +37,8 @@ KEYS = {
     "web_search": "query",
 }
 
+SHOWN = "Printed here, not sent to the agent:"
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 WEB = re.compile(r"https?://[!#-;=?-~]+", re.IGNORECASE)
@@ -58,9 +60,9 @@ def prose(text: str) -> str:
 
 
 def tool_title(step: Json) -> str:
-    """The tool's name, after its MCP server's."""
-    server = step.get("server")
-    return visible(f"{server} · {step['name']}" if server else str(step["name"]))
+    """The tool's name, after its MCP server's, or after ``kernel`` for a function of this notebook."""
+    place = step.get("server") or step.get("place")
+    return visible(f"{place} · {step['name']}" if place else str(step["name"]))
 
 
 def tool_summary(step: Json, limit: int = 100) -> str:
@@ -131,6 +133,11 @@ def web_address(block: Json) -> str | None:
     """Where a search result was found, if that is a plain http(s) address that may become a link."""
     source = str(block.get("source", ""))
     return source if WEB.fullmatch(source) else None
+
+
+def shown_text(step: Json) -> str:
+    """What a function of this notebook printed and displayed, in words."""
+    return output_text({"output": step.get("shown") or ()})
 
 
 def block_name(block: Json) -> str:

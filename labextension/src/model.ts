@@ -47,6 +47,10 @@ export interface IToolStep {
   readonly status: ToolStatus;
   readonly output: readonly IBlock[];
   readonly seconds: number | null;
+  /** `kernel` for a function of the notebook; only the bundle of the kernel that ran it says so. */
+  readonly place?: string | null;
+  /** What that function printed and displayed, which the agent does not see. */
+  readonly shown?: readonly IBlock[];
 }
 
 export interface ISteerStep {

@@ -10,6 +10,7 @@ import type {
   IFooter,
   IProducedFile,
   IRun,
+  IToolStep,
   ITranscript,
   NoticeLevel,
   Step,
@@ -101,7 +102,8 @@ function readStep(source: Bag, index: number): Step[] {
           input: bag(source.input),
           status: member(source.status, TOOL_STATUSES, 'interrupted'),
           output: blocks(list(source.output).slice(0, MAX_BLOCKS)),
-          seconds: numberOrNull(source.seconds)
+          seconds: numberOrNull(source.seconds),
+          ...kernelPart(source)
         }
       ];
     case 'steer':
@@ -118,6 +120,13 @@ function readStep(source: Bag, index: number): Step[] {
     default:
       return [];
   }
+}
+
+/** What a call of a function of the notebook has beside the rest. */
+function kernelPart(source: Bag): Pick<IToolStep, 'place' | 'shown'> {
+  return source.place === 'kernel'
+    ? { place: 'kernel', shown: blocks(list(source.shown).slice(0, MAX_BLOCKS)) }
+    : {};
 }
 
 function readFile(source: Bag): IProducedFile[] {

@@ -197,7 +197,9 @@ function same(a: Step, b: Step): boolean {
         b.kind === 'tool' &&
         a.status === b.status &&
         a.seconds === b.seconds &&
-        a.output.length === b.output.length
+        a.output.length === b.output.length &&
+        a.place === b.place &&
+        a.shown?.length === b.shown?.length
       );
   }
 }

@@ -331,3 +331,16 @@ describe('a screen reader', () => {
     expect(spoken()).toBe('');
   });
 });
+
+describe('a function of the notebook', () => {
+  it('has the kernel as its place, and shows what it printed apart from its result', async () => {
+    const view = made();
+    const shown = [{ type: 'text', text: '<b>printed</b>' }];
+    view.draw(transcript([tool('a', { name: 'sales', place: 'kernel', shown })]), extras);
+    expect(texts('.ja-name')).toEqual(['kernel / sales']);
+    await opened(all('.ja-card')[0] as HTMLDetailsElement);
+    expect(texts('.ja-label')).toContain('Printed here, not sent to the agent');
+    expect(all('.ja-body')[0]!.textContent).toContain('<b>printed</b>');
+    expect(all('.ja-body b')).toEqual([]);
+  });
+});
