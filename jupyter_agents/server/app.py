@@ -17,6 +17,7 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
+from jupyter_agents.errors import UserError
 from jupyter_agents.runtime.context import Config, Context
 from jupyter_agents.runtime.mcp_config import McpConfig, programs
 from jupyter_agents.runtime.repositories import GITHUB
@@ -36,6 +37,8 @@ from jupyter_agents.server.rates import KINDS, Rates
 from jupyter_agents.server.unbuilt import NothingHere
 
 ROOT = "jupyter-agents"
+PROBLEM = "jupyter_agents_problem"
+"""The setting that says why the extension did not load."""
 
 
 class JupyterAgents(ExtensionApp):
@@ -117,7 +120,12 @@ class JupyterAgents(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Build the runtime."""
-        self.context = Context(self._runtime_config(), self.providers)
+        try:
+            self.context = Context(self._runtime_config(), self.providers)
+        except (ValueError, UserError) as error:
+            server: Any = self.serverapp
+            server.web_app.settings[PROBLEM] = str(error)
+            raise
         self.settings["jupyter_agents_context"] = self.context
         self.settings["jupyter_agents_rates"] = Rates(self.rate_limits)
         self.settings["jupyter_agents_embedded"] = self.embedded
@@ -135,13 +143,16 @@ class JupyterAgents(ExtensionApp):
         """Called on the running loop, once the server listens."""
         parent: Any = super()
         await parent._start_jupyter_server_extension(serverapp)
+        if not hasattr(self, "context"):
+            return
         url = serverapp.connection_url.rstrip("/")
         self.context.endpoint.own_urls = (f"{url}/{ROOT}",)
         await self.context.start()
 
     async def stop_extension(self) -> None:
         """End sandboxes and streams, then close the store."""
-        await self.context.stop()
+        if hasattr(self, "context"):
+            await self.context.stop()
 
     @property
     def data_folder(self) -> Path:
