@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .base import Limits
+from .beside import NOTEBOOK
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ UPLOADS = "/mnt/session/uploads"
 OUTPUTS = "/mnt/session/outputs"
 
 STANDARD_ROOTS = (Root(WORKSPACE, writable=True), Root(OUTPUTS, writable=True), Root(UPLOADS))
+NOTEBOOK_ROOT = Root(NOTEBOOK)
 
 
 @dataclass(frozen=True)
