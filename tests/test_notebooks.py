@@ -165,3 +165,26 @@ def test_the_quickstart_command_says_what_failed(folder: Path) -> None:
     assert "Traceback" not in done.stderr
     missing = subprocess.run([*command[:-1], "none.ipynb"], capture_output=True, text=True, timeout=60)
     assert (missing.returncode, "cannot be read" in missing.stderr) == (1, True)
+
+
+def test_files_go_in_and_come_out_from_the_recording(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_AGENTS_REPLAY", str(RECORDINGS))
+    shutil.copy(ROOT / "notebooks" / "04-files.ipynb", folder)
+    book = formats.read(folder / "04-files.ipynb", as_version=4)
+    nbclient.NotebookClient(book, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
+    data = the_run(book)
+    transcript = data[MIME]["transcript"]
+    assert transcript["status"] == "done" and transcript["footer"]["replayed"] is True
+    tools = [step for step in transcript["steps"] if step["kind"] == "tool"]
+    assert [step["status"] for step in tools] == ["ok", "ok", "ok"]
+    assert "city,celsius" in tools[0]["output"][0]["text"] and "Norway" in tools[0]["output"][0]["text"]
+    assert [file["path"] for file in transcript["files"]] == ["means.csv", "means.json", "means.py"]
+    (made,) = folder.glob("agents/analyst-*/means.csv")
+    assert made.read_text().splitlines() == [
+        "city,celsius,country",
+        "Oslo,5.0,Norway",
+        "Cairo,30.0,Egypt",
+        "Lima,19.0,Peru",
+    ]
+    printed = "".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", ()))
+    assert "Cairo,30.0,Egypt" in printed and "messages: 7 tokens out: 48 end_turn" in printed

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jupyter_agents.domain import compaction, excerpt, hygiene, pricing, tools
+from jupyter_agents.domain import compaction, excerpt, hygiene, permissions, pricing, tools
 from jupyter_agents.domain.sessions import NEWS, State
 
 Doc = dict[str, Any]
@@ -23,6 +23,17 @@ of the user's notebook workspace, so files that you leave there reach the user. 
 gave you are read-only below /mnt/session/uploads. Put files that are meant as results of their own \
 into /mnt/session/outputs. The sandbox shares no variables with the user's notebook: exchange data \
 through files."""
+
+NOTEBOOK_NOTE = """\
+The folder of the user's notebook is read-only at /mnt/notebook, so a file that the user names without \
+a path is most likely there. Copy into /workspace what you want to change. Hidden files are not shown."""
+
+WEB_NOTE = """\
+web_fetch and web_search work outside the sandbox. What they find comes back as text, not as a file."""
+
+CUSTOM_NOTE = """\
+These tools run where the user's own code runs, such as the notebook's kernel, and not in the sandbox; \
+they see none of its files unless they are given a file of /workspace by name: """
 
 
 def build_request(state: State, dropped: Iterable[str] = ()) -> Doc:
@@ -83,9 +94,19 @@ def _with_messages(request: Doc, state: State, *, native: bool) -> Doc:
 def _system(state: State, agent: Mapping[str, Any]) -> list[Doc]:
     texts = [agent["system"]] if agent["system"] else []
     if tools.needs_sandbox(agent):
-        notes = [PLACES, *state.session["notes"], *state.notes.values()]
+        notes = [PLACES, *_elsewhere(agent), *state.session["notes"], *state.notes.values()]
         texts.append("\n\n".join(note for note in notes if note))
     return [{"type": "text", "text": text} for text in texts]
+
+
+def _elsewhere(agent: Mapping[str, Any]) -> list[str]:
+    """Which of the agent's tools do not work in its sandbox."""
+    web = bool(tools.WEB.intersection(permissions.enabled_tools(agent, tools.OFFERED)))
+    custom = [tool["name"] for tool in agent["tools"] if tool["type"] == "custom"]
+    return [
+        *([WEB_NOTE] if web else []),
+        *([f"{CUSTOM_NOTE}{', '.join(custom)}."] if custom else []),
+    ]
 
 
 def _mark(request: Doc) -> None:

@@ -63,15 +63,9 @@ async def finish(run: Run) -> None:
     changes = await connection.get(f"sessions/{session.id}/changes?after={run.transcript.first_event_id}")
     made = [change for change in changes["data"] if change["path"] not in session.files]
     run.files = _files(made, run.sandbox, connection.is_local)
-    before = list_cost(session.resource)
-    after = list_cost(await session.refresh())
-    run.cost = None if after is None else round(after - (before or 0.0), 6)
-
-
-def list_cost(session: Any) -> float | None:
-    """The session's list cost so far, US dollars."""
-    cost = getattr(session.usage, "list_cost", None)
-    return None if cost is None else int(cost.amount) / 100
+    await session.refresh()
+    asked = await connection.get(f"sessions/{session.id}/requests?turn={run.transcript.first_event_id}")
+    run.cost = asked["cost_usd"]
 
 
 async def _consume(
@@ -86,7 +80,7 @@ async def _consume(
     running: set[str] = set()
     async for event in events:
         if run.transcript.first_event_id is None:
-            run.begin(event.id)
+            run.begin(event.id, sent=True)
             continue
         run.add(event)
         changed()

@@ -14,6 +14,7 @@ from typing import Any
 from jupyter_agents.domain import mcp
 from jupyter_agents.domain import settings as keys
 from jupyter_agents.domain.environments import allowed_hosts
+from jupyter_agents.domain.prompt import NOTEBOOK_NOTE
 from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.settings import Settings
 from jupyter_agents.domain.tools import needs_sandbox
@@ -38,8 +39,9 @@ from jupyter_agents.runtime.sweep import Sweep
 from jupyter_agents.runtime.tools import STARTING_SECONDS, SessionTools
 from jupyter_agents.runtime.web import WebTools
 from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.beside import Beside, folder_of
 from jupyter_agents.sandbox.choose import Choice, choose
-from jupyter_agents.sandbox.workspace import workspace_path
+from jupyter_agents.sandbox.workspace import FOLDER, workspace_path
 from jupyter_agents.store.blobs import Blobs
 from jupyter_agents.store.catalog import Catalog
 from jupyter_agents.store.database import Database
@@ -62,7 +64,8 @@ class Config:
     data_dir: the store. root_dir: below it lie the workspaces. model_base_url: "" asks the
     environment. sandbox: ``auto`` or a kind. sandbox_uid: the user id inside when the server is
     root. replay: a folder of run files that answer in place of a model. web_hosts: hosts that
-    ``web_fetch`` may reach although they are private.
+    ``web_fetch`` may reach although they are private. notebook_folder: whether sandboxes may show the
+    folder of their notebook.
     """
 
     data_dir: Path
@@ -86,6 +89,7 @@ class Config:
     python: tuple[Path, ...] = ()
     mcp: McpConfig = field(default_factory=McpConfig)
     web_hosts: tuple[str, ...] = ()
+    notebook_folder: bool = True
 
 
 class Context:
@@ -155,6 +159,7 @@ class Context:
                 dropped=lambda model: self._dropped.get(model, set()),
                 tools=self._tools,
                 check=self._check_session,
+                places=lambda doc: [NOTEBOOK_NOTE] if self.beside(doc) else [],
                 idle_timeout=lambda doc: self._settings(doc).idle_timeout,
                 turn_ended=self.recorder.write_soon,
                 forget=self._forget,
@@ -227,6 +232,18 @@ class Context:
         title: str = session.get("workspace_title") or session["title"] or session["agent"]["name"]
         return workspace_path(root, beside, title, session["id"])
 
+    def beside(self, session: Doc) -> Beside | None:
+        """The folder of the session's notebook, where its sandbox is to show it. Blocks."""
+        metadata = session["metadata"]
+        notebook = metadata.get("jupyter-agents/notebook")
+        if notebook is None or not self.config.notebook_folder or not keys.notebook_folder(metadata):
+            return None
+        folder = folder_of(self.config.root_dir, notebook, self.config.data_dir)
+        workspace = self.workspace(session).resolve()
+        if folder is None or folder.is_relative_to(workspace):
+            return None
+        return Beside(folder, (folder / FOLDER, workspace, self.config.data_dir.resolve()))
+
     def check_environment(self, environment: Doc) -> None:
         """Raises `InvalidRequest` for metadata of ours that cannot be served."""
         keys.check_keys(environment["metadata"], keys.SHARED)
@@ -237,6 +254,7 @@ class Context:
         keys.check_keys(metadata, keys.SHARED | keys.SESSION)
         keys.settings(self.config.defaults, self.config.ceilings, environment["metadata"], metadata)
         keys.max_turns(metadata, 1)
+        keys.notebook_folder(metadata)
         mcp.check_servers(session["agent"], self.config.mcp.programs)
         given = metadata.get("jupyter-agents/workspace")
         if given is not None:
@@ -299,6 +317,7 @@ class Context:
             image=asked.image,
             uid=self.config.sandbox_uid,
             python=self.pythons.get(session["id"], self.config.python),
+            beside=self.beside(session),
         )
 
     def _resources(self, session_id: str) -> list[Doc]:

@@ -33,6 +33,8 @@ class Creator:
     ----------
     check:
         Raises `InvalidRequest` for a session that its environment cannot serve.
+    places:
+        What the model is told of folders that its sandbox shows.
     max_files:
         Files that one session may have mounted.
     """
@@ -45,6 +47,7 @@ class Creator:
         repositories: Repositories,
         attachments: Attachments,
         check: Callable[[Doc, Doc], None],
+        places: Callable[[Doc], list[str]],
         max_files: int,
         clock: Clock,
         new_id: NewId,
@@ -55,6 +58,7 @@ class Creator:
         self._repositories = repositories
         self._attachments = attachments
         self._check = check
+        self._places = places
         self._max_files = max_files
         self._clock = clock
         self._new_id = new_id
@@ -79,6 +83,7 @@ class Creator:
             now=rfc3339(self._clock()),
         )
         self._check(doc, environment)
+        doc["notes"] += self._places(doc)
         return doc
 
     async def forget(self, session_id: str) -> None:

@@ -59,6 +59,7 @@ class Parts:
     dropped: Callable[[str], set[str]]
     tools: Callable[[Doc], SessionTools]
     check: Callable[[Doc, Doc], None]
+    places: Callable[[Doc], list[str]]
     idle_timeout: Callable[[Doc], float]
     turn_ended: Callable[[str], None]
     forget: Callable[[str], None]
@@ -88,6 +89,7 @@ class SessionManager:
             parts.repositories,
             self._attachments,
             parts.check,
+            parts.places,
             parts.max_files,
             parts.clock,
             parts.new_id,

@@ -29,7 +29,9 @@ from jupyter_agents.runtime.overflow import Keep, bounded
 from jupyter_agents.runtime.replay import Recordings
 from jupyter_agents.runtime.repositories import Checkouts
 from jupyter_agents.sandbox.base import Mount, Sandbox, SandboxProvider, SandboxSpec, ToolResult
+from jupyter_agents.sandbox.beside import Cover
 from jupyter_agents.sandbox.changes import Change, Changes
+from jupyter_agents.sandbox.embedded import find_cover
 from jupyter_agents.sandbox.workspace import make_workspace, remove_copy
 from jupyter_agents.store.blobs import Blobs
 
@@ -96,6 +98,7 @@ class SessionTools:
         self._changes: Changes | None = None
         self._found: list[Change] = []
         self._outdated = False
+        self._cover: Cover | None = None
         self.kind: str | None = None
         self.notes: tuple[str, ...] = ()
         self.state = "none"
@@ -225,6 +228,7 @@ class SessionTools:
             await self._checkouts.bring(spec.workspace, _owner(spec))
             if self._changes is None:
                 self._changes = await Changes.start(spec.workspace)
+            self._cover, _ = await asyncio.to_thread(find_cover, spec)
             sandbox = await provider.start(spec)
         except (SandboxError, OSError, ApiError) as error:
             self.state = "none"
@@ -251,13 +255,18 @@ class SessionTools:
         if self._starting is None:
             raise SandboxUnavailable("This agent has no tool that runs in a sandbox.")
         sandbox = await asyncio.shield(self._starting)
-        if self._outdated or not sandbox.alive:
+        if self._outdated or not sandbox.alive or await self._uncovered():
             self._outdated = False
             await self._drop(sandbox)
             return await self._sandbox()
         if self._checkouts.waiting:
             await self._bring_late()
         return sandbox
+
+    async def _uncovered(self) -> bool:
+        """Whether a hidden file of the notebook's folder could be seen in the running sandbox."""
+        cover = self._cover
+        return cover is not None and await asyncio.to_thread(cover.changed)
 
     async def _drop(self, sandbox: Sandbox) -> None:
         starting = self._starting

@@ -29,6 +29,7 @@ from .base import Mount, Network, Probe, Sandbox, SandboxSpec
 from .container import create_request
 from .counters import LimitWatch, size_text
 from .egress import Egress, start_egress
+from .embedded import find_cover
 from .mounts import add_file, lay_out
 from .reaper import process_alive, process_owner
 from .tools import ToolhostSandbox, write_zipapp
@@ -131,6 +132,7 @@ class DockerProvider:
                 undo.push_async_callback(egress.close)
                 network = egress.socket
             mounts = await asyncio.to_thread(lay_out, spec)
+            cover, notes = await asyncio.to_thread(find_cover, spec)
             request = create_request(
                 client.api,
                 spec,
@@ -140,6 +142,7 @@ class DockerProvider:
                 toolhost=write_zipapp(directory),
                 network=network,
                 mounts=[*self._mounts, *mounts],
+                cover=cover,
                 runtime=self._runtime,
             )
             name = request["name"]
@@ -173,6 +176,7 @@ class DockerProvider:
         sandbox = ToolhostSandbox(
             channel,
             kind=self.kind,
+            notes=notes,
             limits=spec.limits,
             limit_hit=limit_hit,
             add_file=add,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .base import Limits
+from .beside import NOTEBOOK
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ STANDARD_ROOTS = (
     Root(UPLOADS),
     Root(OVERFLOW, writable=True),
 )
+NOTEBOOK_ROOT = Root(NOTEBOOK)
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,9 @@ class JupyterAgents(ExtensionApp):
     web_hosts = List(
         Unicode(), help="Hosts that web_fetch may reach although they are private, and at any port."
     ).tag(config=True)
+    notebook_folder = Bool(
+        True, help="Whether sandboxes may show the folder of their notebook, read-only."
+    ).tag(config=True)
     max_storage = Unicode("1TiB", help="What all uploaded files together may take.").tag(config=True)
     download_uploads = Bool(
         False, help="Whether uploaded files can be downloaded, as those that a session made can."
@@ -193,6 +196,7 @@ class JupyterAgents(ExtensionApp):
             ),
             max_files=self.max_files,
             web_hosts=tuple(self.web_hosts),
+            notebook_folder=self.notebook_folder,
             max_storage=size("max_storage", self.max_storage),
             download_uploads=self.download_uploads,
             repository_hosts=tuple(self.repository_hosts),

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from jupyter_agents.domain.prompt import build_request, exchange_key, position, tool_results
-from tests.domain.talk import Talk, text
+from jupyter_agents.domain.prompt import (
+    CUSTOM_NOTE,
+    WEB_NOTE,
+    build_request,
+    exchange_key,
+    position,
+    tool_results,
+)
+from tests.domain.talk import CUSTOM, TOOLSET, Talk, text
 
 Doc = dict[str, Any]
 NONE = {"cache_control", "thinking_adaptive", "effort"}
@@ -82,6 +89,16 @@ def test_notes_about_the_sandbox_come_last() -> None:
     talk = asked()
     talk._take(talk.stamp.private("private.note", {"name": "sandbox", "text": "No network here."}))
     assert build_request(talk.state)["system"][-1]["text"].endswith("No network here.")
+
+
+def test_the_model_hears_which_tools_work_outside_its_sandbox() -> None:
+    def said(*tools: dict[str, Any]) -> str:
+        return str(build_request(asked(agent={"tools": list(tools)}).state)["system"][-1]["text"])
+
+    bash = {**TOOLSET, "default_config": {"enabled": False}, "configs": [{"name": "bash", "enabled": True}]}
+    assert WEB_NOTE in said(TOOLSET) and CUSTOM_NOTE not in said(TOOLSET)
+    assert WEB_NOTE not in said(bash)
+    assert f"{CUSTOM_NOTE}weather." in said(bash, CUSTOM)
 
 
 def test_building_leaves_the_state_as_it_is() -> None:
