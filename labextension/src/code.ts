@@ -6,7 +6,7 @@ import { capped, visible } from './plaintext';
 import type { Words } from './words';
 
 /** Lines and letters that show before "Show all". */
-export const FOLD_LINES = 30;
+export const FOLD_LINES = 16;
 const FOLD_LETTERS = 4_000;
 
 export function code(source: string, words: Words, className = ''): HTMLElement {
@@ -30,6 +30,7 @@ export function code(source: string, words: Words, className = ''): HTMLElement 
   more.addEventListener('click', () => {
     const open = more.getAttribute('aria-expanded') === 'false';
     text.textContent = open ? whole : begin;
+    pre.classList.toggle('ja-whole', open);
     more.setAttribute('aria-expanded', String(open));
     more.textContent = open
       ? words.__('Show less')

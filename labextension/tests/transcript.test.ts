@@ -199,14 +199,14 @@ describe('a card', () => {
     await opened(all('.ja-card')[0] as HTMLDetailsElement);
     const text = (): string => all('.ja-output code')[0]!.textContent!;
     const more = all('.ja-more')[0]!;
-    expect(text().split('\n')).toHaveLength(31);
+    expect(text().split('\n')).toHaveLength(17);
     expect(more.textContent).toBe('Show all 100 lines');
     expect(more.getAttribute('aria-expanded')).toBe('false');
     more.click();
     expect(text()).toBe(lines);
     expect(more.getAttribute('aria-expanded')).toBe('true');
     more.click();
-    expect(text().split('\n')).toHaveLength(31);
+    expect(text().split('\n')).toHaveLength(17);
   });
 
   it('copies the whole text, and says whether it did', async () => {

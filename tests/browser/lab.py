@@ -111,6 +111,7 @@ def started(
         f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
+        "--LabApp.expose_app_in_browser=True",
         f"--ServerApp.jpserver_extensions={dict(extensions)}",
     ]
     path = os.pathsep.join((str(ROOT), str(Path(__file__).parent)))
