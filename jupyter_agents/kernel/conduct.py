@@ -9,12 +9,14 @@ Source: docs/decisions.md "Magics", spec 5.2 and 5.4.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from jupyter_agents.kernel.calls import Calls
+from jupyter_agents.kernel.glance import previews
 from jupyter_agents.kernel.run import Run, RunFile
 from jupyter_agents.kernel.session import AgentSession, text
 from jupyter_agents.kernel.steps import Tool
@@ -63,6 +65,8 @@ async def finish(run: Run) -> None:
     changes = await connection.get(f"sessions/{session.id}/changes?after={run.transcript.first_event_id}")
     made = [change for change in changes["data"] if change["path"] not in session.files]
     run.files = _files(made, run.sandbox, connection.is_local)
+    workspace = _workspace(run.sandbox, connection.is_local)
+    run.previews = await asyncio.to_thread(previews, workspace, [file.path for file in run.files])
     await session.refresh()
     asked = await connection.get(f"sessions/{session.id}/requests?turn={run.transcript.first_event_id}")
     run.cost = asked["cost_usd"]
@@ -131,10 +135,15 @@ def _event_type(run: Run, tool: Tool) -> str:
 def _files(changes: list[dict[str, Any]], sandbox: Any, local: bool) -> list[RunFile]:
     """The last change of each file that is still there."""
     latest = {str(change["path"]): change for change in changes}
-    workspace = Path(sandbox["workspace"]) if local and sandbox.get("workspace") else None
+    workspace = _workspace(sandbox, local)
     base = sandbox.get("path")
     return [
         RunFile(change, workspace, f"{base}/{path}" if base else None)
         for path, change in sorted(latest.items())
         if change["kind"] != "deleted"
     ]
+
+
+def _workspace(sandbox: Any, local: bool) -> Path | None:
+    """The session's folder, where it is on this machine."""
+    return Path(sandbox["workspace"]) if local and sandbox.get("workspace") else None

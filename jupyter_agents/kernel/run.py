@@ -109,6 +109,7 @@ class Run:
         self.events: list[Any] = []
         self.files: list[RunFile] = []
         self.cost: float | None = None
+        self.previews: Mapping[str, Mapping[str, Any]] = {}
         self.sandbox: Mapping[str, Any] = {}
         self.transcript = Transcript()
         self.turn = session.turns + 1
@@ -208,9 +209,7 @@ class Run:
     def record(self) -> dict[str, Any]:
         """The JSON of docs/transcript.md."""
         transcript = self.transcript.to_dict()
-        transcript["files"] = [
-            {"path": file.path, "size": file.size, "file_id": None, "url": file.url} for file in self.files
-        ]
+        transcript["files"] = [self._file(file) for file in self.files]
         transcript["footer"] |= {
             "model": self._model,
             "turn": self.turn,
@@ -226,6 +225,11 @@ class Run:
             "live": not self.transcript.over,
             "transcript": transcript,
         }
+
+    def _file(self, file: RunFile) -> dict[str, Any]:
+        entry = {"path": file.path, "size": file.size, "file_id": None, "url": file.url}
+        preview = self.previews.get(file.path)
+        return entry if preview is None else {**entry, "preview": preview}
 
     def bundle(self) -> dict[str, Any]:
         """The MIME bundle of the run as it stands."""

@@ -81,6 +81,14 @@ def tool_input(step: Json) -> str:
     return visible(_input(step))
 
 
+def tool_diff(step: Json) -> list[str] | None:
+    """An edit as the lines of a diff, each with its mark; None for every other call."""
+    given = step.get("input") or {}
+    if step["name"] != "edit" or step.get("server") or not isinstance(given.get("old_string"), str):
+        return None
+    return visible(_diff(str(given["old_string"]), str(given.get("new_string", "")))).split("\n")
+
+
 def _input(step: Json) -> str:
     given = dict(step.get("input") or {})
     match step["name"]:

@@ -114,15 +114,23 @@ function refused(error: unknown): boolean {
 async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
-    const stop = (): void => {
+    const clear = (): void => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+      window.removeEventListener('online', wake);
+    };
+    const stop = (): void => {
+      clear();
       reject(signal.reason as Error);
     };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
+    const wake = (): void => {
+      clear();
       resolve();
-    }, milliseconds);
-    signal.addEventListener('abort', stop, { once: true });
+    };
+    const timer = setTimeout(wake, milliseconds);
+    signal.addEventListener('abort', stop);
+    // A machine that wakes up need not wait for the rest of a long pause.
+    window.addEventListener('online', wake);
   });
 }
 

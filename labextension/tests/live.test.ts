@@ -6,6 +6,10 @@ import { followTurn, further, MAX_STREAMS } from '../src/live';
 import type { ISource } from '../src/live';
 import type { IToolStep, ITranscript } from '../src/model';
 
+// The page's window, as far as following needs it.
+const page = new EventTarget();
+Object.assign(globalThis, { window: page });
+
 const TURN = { sessionId: 'sesn_1', firstEventId: 'user' };
 
 function event(type: string, id: string, second: number, fields: object = {}): IEvent {
@@ -116,6 +120,18 @@ describe('followTurn', () => {
   it.each([400, 401, 403, 404])('gives up where the server says %d', async status => {
     const { outcome, last } = await run({ histories: [answer(status)], streams: [] });
     expect([outcome, last]).toEqual(['absent', null]);
+  });
+
+  it('lists again at once when the machine is back on the network', async () => {
+    jest.useFakeTimers();
+    const given = source({ histories: [answer(503), [USER, IDLE]], streams: [] });
+    const going = followTurn(given, TURN, () => undefined, new AbortController().signal);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(given.calls).toEqual(['history']);
+    page.dispatchEvent(new Event('online'));
+    await jest.advanceTimersByTimeAsync(1);
+    expect(await going).toBe('ended');
+    jest.useRealTimers();
   });
 
   it('gives up where the session does not have the turn', async () => {
