@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_agents.kernel import agents, status
 from jupyter_agents.kernel.call import show
 from jupyter_agents.kernel.conduct import answer
-from jupyter_agents.kernel.notebook import Notebook
+from jupyter_agents.kernel.notebook import NOTEBOOK, Notebook
 from jupyter_agents.kernel.options import define_parser
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.run import Run
@@ -24,7 +24,7 @@ HELP = """\
                               and --expand for {{ name }}
 %agent login                  give the server a model key; it is asked for, never written
 %agent sessions               the sessions of this server, newest first
-%agent attach ID              show the last turn of a session, and go on with it
+%agent attach [ID]            show the last turn of a session, and go on with it
 %agent approve | deny REASON  answer the calls that wait in the latest session
 %agent interrupt              stop the latest session's turn
 %agent archive ID | delete ID end a session; delete its files too
@@ -118,8 +118,10 @@ class Commands:
             self._say(f"{mark} {session.id}  {session.status:<12} {made}  {session.agent.name}")
 
     def attach(self, line: str) -> Run:
-        """``%agent attach ID``: show the last turn, and go on with that session."""
-        session = self._notebook.worker.run(self._find(self._one(line, "attach ID")))
+        """``%agent attach [ID]``: show the last turn, and go on with that session or the latest one."""
+        session = self._notebook.worker.run(
+            self._find(self._one(line, "attach [ID]")) if line else self._newest()
+        )
         self._notebook.remember(session)
         return self._rejoin(session)
 
@@ -180,11 +182,21 @@ class Commands:
         return run
 
     def _on_ask(self) -> str:
-        return "return" if self._interactive() else "deny"
+        return self._notebook.on_ask(self._interactive())
 
     async def _find(self, id: str) -> AgentSession:
         connection = self._notebook.connect()
         return AgentSession(connection, await connection.sdk.beta.sessions.retrieve(id))
+
+    async def _newest(self) -> AgentSession:
+        """The latest session of this notebook, also after a restart of its kernel."""
+        if self._notebook.latest is not None:
+            return self._notebook.latest
+        connection = self._notebook.connect()
+        async for found in connection.sdk.beta.sessions.list(limit=100):
+            if found.metadata.get(NOTEBOOK) == self._notebook.location:
+                return AgentSession(connection, found)
+        raise AgentError("This notebook has no session yet; %agent sessions lists the others.")
 
     async def _list(self, limit: int) -> list[Any]:
         sessions = self._notebook.connect().sdk.beta.sessions

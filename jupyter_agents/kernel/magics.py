@@ -15,7 +15,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
-from jupyter_agents.kernel import commands, options
+from jupyter_agents.kernel import commands, options, variables
 from jupyter_agents.kernel.call import call, expand
 from jupyter_agents.kernel.completion import complete
 from jupyter_agents.kernel.notebook import Notebook, current
@@ -77,13 +77,14 @@ class AgentMagics(Magics):
         given = options.call_parser().parse(line)
         body = expand(cell, self._names()) if given.expand else cell
         body = body.rstrip("\n")
+        given.inputs = variables.pick(given.input, self._names())
         self.notebook.path = self._names().get("__vsc_ipynb_file__")
         self.notebook.interactive = self.interactive()
         call(
             self.notebook,
             given,
             body,
-            on_ask="return" if self.interactive() else "deny",
+            on_ask=self.notebook.on_ask(self.interactive(), given.background),
             say=print,
             keep=lambda run: self._keep(given.output, run),
         )

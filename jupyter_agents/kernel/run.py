@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,7 @@ class Run:
         self.sandbox: Mapping[str, Any] = {}
         self.transcript = Transcript()
         self.turn = session.turns + 1
+        self.following: Future[None] | None = None
         self._model = session.model
 
     @property
@@ -96,6 +98,21 @@ class Run:
     def usage(self) -> dict[str, int]:
         """Tokens of this turn: input, output, cache reads and cache writes."""
         return dict(self.transcript.tokens)
+
+    def wait(self, seconds: float | None = None) -> Run:
+        """Wait until a run in the background is over, or waits for an answer; gives the run.
+
+        Raises
+        ------
+        UserError
+            The turn failed, was stopped, or is not over after `seconds`; then it goes on.
+        """
+        if self.following is not None:
+            try:
+                self.following.result(seconds)
+            except TimeoutError:
+                raise UserError(f"The run goes on after {seconds:g} s; wait again.") from None
+        return self
 
     def file(self, path: str) -> RunFile:
         """The produced file at `path`; raises UserError naming what there is."""

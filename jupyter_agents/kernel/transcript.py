@@ -138,6 +138,16 @@ def cut(transcript: Transcript, status: str) -> Transcript:
     return replace(ended, status=status, steps=steps)
 
 
+def stopping(transcript: Transcript) -> str:
+    """What a stop ends, in words: ``Stopped while running bash``."""
+    tools = [step for step in transcript.steps if isinstance(step, Tool)]
+    for status, words in (("running", "while running {}"), ("waiting", "while {} waited for an answer")):
+        names = [tool.name for tool in tools if tool.status == status]
+        if names:
+            return f"Stopped {words.format(names[0])}"
+    return "Stopped while the model was at work"
+
+
 def joined(texts: Iterable[str]) -> str:
     """Texts with a blank line between them, empty ones left out."""
     return "\n\n".join(text for text in texts if text)

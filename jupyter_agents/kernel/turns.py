@@ -31,9 +31,11 @@ def last_turn(events: Iterable[Any]) -> tuple[int, Transcript | None]:
 
 async def ready(session: AgentSession) -> None:
     """Count the turns of `session`; raises `AgentError` where a call of it waits for an answer."""
+    session.busy = False
     if session.settled:
         return
     session.turns, turn = last_turn(await session.history())
+    session.busy = turn is not None and not turn.over
     if turn is None or turn.status != "waiting":
         return
     calls = "; ".join(
