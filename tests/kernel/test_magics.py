@@ -154,7 +154,9 @@ def test_a_file_is_mounted_beside_the_agent(kernel: Kernel, model: ScriptedModel
     assert tool["output"][0]["text"] == "a,b\n1,2\n"
     assert kernel.run(cell).bundle[MIME]["turn"] == 2
     (kernel.folder / "data.csv").write_text("a,b\n3,4\n5,6\n")
-    fails(kernel.run(cell), "'data.csv'", "--new")
+    model.script[:] = [[call("bash", command="cat data.csv")], [say("Read.")]]
+    (tool,) = [s for s in kernel.run(cell).transcript["steps"] if s["kind"] == "tool"]
+    assert tool["output"][0]["text"] == "a,b\n3,4\n5,6\n"
 
 
 def test_the_body_is_literal_unless_expanded(kernel: Kernel, model: ScriptedModel) -> None:
