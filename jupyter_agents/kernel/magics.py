@@ -124,14 +124,14 @@ def load(shell: InteractiveShell) -> Notebook:
     notebook = current()
     shell.register_magics(AgentMagics(shell, notebook))
     hooks: Any = shell
-    hooks.set_hook("complete_command", _completer(notebook), re_key=r"^\s*%%?agent\b")
+    hooks.set_hook("complete_command", _completer(notebook, shell), re_key=r"^\s*%%?agent\b")
     threading.Thread(target=_warm_up, name="jupyter-agents-import", daemon=True).start()
     return notebook
 
 
-def _completer(notebook: Notebook) -> Callable[[Any, Any], list[str]]:
+def _completer(notebook: Notebook, shell: Any) -> Callable[[Any, Any], list[str]]:
     def completer(_: Any, event: Any) -> list[str]:
-        return complete(notebook, str(event.text_until_cursor))
+        return complete(notebook, str(event.text_until_cursor), shell.user_ns)
 
     return completer
 
