@@ -8,22 +8,24 @@ from __future__ import annotations
 import asyncio
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from os import PathLike
 from typing import Any
 
 from jupyter_agents.kernel.agents import DEFAULT_AGENT, Definition
-from jupyter_agents.kernel.call import call, open_session
+from jupyter_agents.kernel.call import call, open_session, prepare
 from jupyter_agents.kernel.calls import Calls, Submit
 from jupyter_agents.kernel.conduct import conduct
 from jupyter_agents.kernel.desk import Desk
 from jupyter_agents.kernel.display import RunDisplay, publisher
-from jupyter_agents.kernel.foreground import check
+from jupyter_agents.kernel.files import MAX_MB, told
+from jupyter_agents.kernel.foreground import GOES_ON, check
 from jupyter_agents.kernel.notebook import current
-from jupyter_agents.kernel.problems import explain
+from jupyter_agents.kernel.problems import AgentError, Interrupted, explain
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.toolbox import of_functions
+from jupyter_agents.kernel.transcript import stopping
 
 DRAW_SECONDS = 0.1
 
@@ -70,6 +72,12 @@ def run(
     record: str | None = None,
     replay: str | None = None,
     tools: Sequence[Callable[..., Any]] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    pickle: bool = False,
+    max_mb: float = MAX_MB,
+    ask: Sequence[str] = (),
+    timeout: float | None = None,
+    background: bool = False,
 ) -> Run:
     """Send `prompt` to an agent and wait for the turn's end.
 
@@ -94,9 +102,23 @@ def run(
         Model requests that one turn may take.
     on_ask:
         ``wait``, ``return``, ``deny``, ``allow`` or ``fail`` where a call waits; by default
-        ``return`` where someone can type, ``deny`` elsewhere.
+        ``wait`` where the cell's output has buttons to answer with, ``return`` where someone can
+        type, ``deny`` elsewhere.
     record, replay:
         A run file to write, or to answer from.
+    inputs:
+        Variables for the agent, by name, as read-only files in ``/workspace``: tables as parquet,
+        arrays as npy, values as JSON, figures and images as png.
+    pickle:
+        Pickle a value that has no other form.
+    max_mb:
+        The largest file, megabytes.
+    ask:
+        Tools that ask first in this session.
+    timeout:
+        Seconds after which the turn is stopped.
+    background:
+        Come back once the message is sent; `Run.wait` waits for the end.
 
     Raises
     ------
@@ -104,8 +126,9 @@ def run(
         The call could not be made, or the turn failed, was refused or reached its budget.
     """
     options = _options(agent, new, session, env, files, budget, max_turns, on_ask, record, replay, tools)
+    _more(options, inputs, pickle, max_mb, ask, timeout, background)
     try:
-        return call(current(), options, prompt, on_ask=_on_ask(), say=print, keep=lambda run: None)
+        return call(current(), options, prompt, on_ask=_on_ask(background), say=print, keep=lambda run: None)
     except Exception as error:
         raise explain(error) from error
 
@@ -124,20 +147,27 @@ async def arun(
     record: str | None = None,
     replay: str | None = None,
     tools: Sequence[Callable[..., Any]] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    pickle: bool = False,
+    max_mb: float = MAX_MB,
+    ask: Sequence[str] = (),
+    timeout: float | None = None,
 ) -> Run:
     """`run`, for asyncio: other tasks go on meanwhile, and cancelling it stops the turn."""
     options = await asyncio.to_thread(
         _options, agent, new, session, env, files, budget, max_turns, on_ask, record, replay, tools
     )
+    _more(options, inputs, pickle, max_mb, ask, timeout)
     notebook = current()
     try:
+        given = await asyncio.to_thread(prepare, options)
         connection = await asyncio.to_thread(notebook.connect)
         opened = await notebook.worker.go(open_session(notebook, connection, options))
         made = Run(opened)
         asking = options.on_ask or _on_ask()
         calls = Calls(made, *_desk())
-        work = conduct(made, opened.turn(prompt), asking, lambda: None, calls=calls)
-        await _drawn(made, asyncio.wrap_future(notebook.worker.submit(work)))
+        work = conduct(made, opened.turn(prompt, told(given)), asking, lambda: None, calls=calls)
+        await _drawn(made, asyncio.wrap_future(notebook.worker.submit(work)), timeout)
         await notebook.worker.go(notebook.recordings.after(opened, record))
     except Exception as error:
         raise explain(error) from error
@@ -163,21 +193,45 @@ def _desk() -> tuple[Desk, Submit]:
     return desk, lambda work: asyncio.run_coroutine_threadsafe(work, loop)
 
 
-async def _drawn(made: Run, work: asyncio.Future[None]) -> None:
-    """Draw in the cell that awaits, until the turn is over."""
+async def _drawn(made: Run, work: asyncio.Future[None], timeout: float | None) -> None:
+    """Draw in the cell that awaits, until the turn is over; stop it after `timeout` seconds."""
     display = RunDisplay(made, publisher())
     try:
-        while not work.done():
-            await asyncio.wait({work}, timeout=DRAW_SECONDS)
-            display.draw()
+        async with asyncio.timeout(timeout) as limit:
+            while not work.done():
+                await asyncio.wait({work}, timeout=DRAW_SECONDS)
+                display.draw()
         await work
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, TimeoutError):
+        stopped = stopping(made.transcript)
         work.cancel()
         await current().worker.go(made.session.interrupt())
         made.abandon()
+        if limit.expired():
+            raise Interrupted(f"{stopped} after {timeout:g} s (timeout). {GOES_ON}") from None
         raise
     finally:
         display.finish()
+
+
+def _more(
+    options: Namespace,
+    inputs: Mapping[str, Any] | None,
+    pickle: bool,
+    max_mb: float,
+    ask: Sequence[str],
+    timeout: float | None,
+    background: bool = False,
+) -> None:
+    """Add what is sent along, and how the call is followed."""
+    for name, value in (("timeout", timeout), ("max_mb", max_mb)):
+        if value is not None and not value > 0:
+            raise AgentError(f"{name}: {value!r} is not a number above 0.")
+    for name in inputs or ():
+        if not name.isidentifier():
+            raise AgentError(f"inputs: {name!r} is not a variable's name.")
+    options.inputs, options.pickle, options.max_mb = dict(inputs or {}), pickle, max_mb
+    options.ask, options.timeout, options.background = list(ask), timeout, background
 
 
 def _options(
@@ -213,11 +267,15 @@ def _options(
     )
 
 
-def _on_ask() -> str:
+def _on_ask(background: bool = False) -> str:
+    return current().on_ask(_interactive(), background)
+
+
+def _interactive() -> bool:
     from IPython.core.interactiveshell import InteractiveShell
 
     if InteractiveShell.initialized():
         kernel = getattr(InteractiveShell.instance(), "kernel", None)
         if kernel is not None:
-            return "return" if getattr(kernel, "_allow_stdin", False) else "deny"
-    return "return" if sys.stdin is not None and sys.stdin.isatty() else "deny"
+            return bool(getattr(kernel, "_allow_stdin", False))
+    return sys.stdin is not None and sys.stdin.isatty()

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jupyter_agents.kernel.display import RunDisplay, publisher
+from jupyter_agents.kernel.files import Given, check, distinct, told
 from jupyter_agents.kernel.foreground import Foreground
 from jupyter_agents.kernel.notebook import Notebook
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.session import AgentSession
 from jupyter_agents.kernel.turns import WAYS_ON
+from jupyter_agents.kernel.variables import pack
 
 Keep = Callable[[Run], None]
 
@@ -27,10 +29,12 @@ def call(
     say: Callable[[str], None],
     keep: Keep,
 ) -> Run:
-    """Send `prompt` and show the turn.
+    """Send `prompt` and show the turn; with ``background``, come back as soon as it is sent.
 
     Parameters
     ----------
+    options:
+        Those of `call_parser`, and `inputs`: the variables for the agent, by name.
     on_ask:
         What to do where a call waits, unless `options` says so.
     say:
@@ -40,16 +44,39 @@ def call(
     """
     if not prompt.strip():
         raise AgentError("The cell has no message: write it below the %%agent line.")
+    given = prepare(options)
     connection = notebook.connect()
     session = notebook.worker.run(open_session(notebook, connection, options))
     for note in notebook.notes:
         say(note)
     run = Run(session)
+    if session.busy:
+        run.turn = session.turns
+        say(f"{session.name} is at work: this message steers turn {run.turn}, which goes on.")
     keep(run)
-    show(notebook, run, session.turn(prompt), options.on_ask or on_ask, options.record)
+    show(
+        notebook,
+        run,
+        session.turn(prompt, told(given)),
+        options.on_ask or on_ask,
+        options.record,
+        timeout=options.timeout,
+        background=options.background,
+    )
     if run.status == "waiting":
         say(f"{session.name} waits for your answer: {WAYS_ON}")
     return run
+
+
+def prepare(options: Namespace) -> list[Given]:
+    """The files and variables of a call, read and checked; also put into ``options.given``."""
+    packed = [
+        pack(name, value, pickle=options.pickle, max_mb=options.max_mb)
+        for name, value in options.inputs.items()
+    ]
+    options.given = distinct([*check(options.file, options.max_mb), *packed])
+    given: list[Given] = options.given
+    return given
 
 
 def show(
@@ -59,13 +86,22 @@ def show(
     on_ask: str,
     record: str | None = None,
     settled: frozenset[str] = frozenset(),
+    timeout: float | None = None,
+    background: bool = False,
 ) -> None:
     """Follow `events` in the cell; the recording is written however the turn ends."""
     foreground = Foreground(notebook.worker, run, RunDisplay(run, publisher()))
-    try:
-        foreground.follow(events, on_ask, settled)
-    finally:
+
+    def after() -> None:
         notebook.worker.run(notebook.recordings.after(run.session, record))
+
+    if background:
+        run.following = foreground.detach(events, on_ask, timeout, after)
+        return
+    try:
+        foreground.follow(events, on_ask, settled, timeout)
+    finally:
+        after()
 
 
 async def open_session(notebook: Notebook, connection: Any, options: Namespace) -> AgentSession:

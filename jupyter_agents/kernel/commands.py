@@ -11,7 +11,7 @@ from jupyter_agents.kernel import agents, status, toolbox
 from jupyter_agents.kernel.call import show
 from jupyter_agents.kernel.client import Connection
 from jupyter_agents.kernel.conduct import answer
-from jupyter_agents.kernel.notebook import Notebook
+from jupyter_agents.kernel.notebook import NOTEBOOK, Notebook
 from jupyter_agents.kernel.options import attach_parser, define_parser
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.run import Run
@@ -26,7 +26,7 @@ HELP = """\
                               and --expand for {{ name }}
 %agent login                  give the server a model key; it is asked for, never written
 %agent sessions               the sessions of this server, newest first
-%agent attach ID [--tool F]   show the last turn of a session, and go on with it;
+%agent attach [ID] [--tool F] show the last turn of a session, and go on with it;
                               calls of F that wait are answered
 %agent approve | deny REASON  answer the calls that wait in the latest session
 %agent interrupt              stop the latest session's turn
@@ -127,10 +127,12 @@ class Commands:
             self._say(f"{mark} {session.id}  {session.status:<12} {made}  {session.agent.name}")
 
     def attach(self, line: str) -> Run:
-        """``%agent attach ID``: show the last turn, and go on with that session."""
+        """``%agent attach [ID]``: show the last turn, and go on with that session or the latest one."""
         given = attach_parser().parse(line)
         offered = toolbox.of_names(self._names, given.tool, given.tools_from)
-        session = self._notebook.worker.run(_find(self._notebook.connect(), given.id))
+        connection = self._notebook.connect()
+        finding = self._newest(connection) if given.id is None else _find(connection, given.id)
+        session = self._notebook.worker.run(finding)
         self._notebook.remember(session)
         session.toolbox = offered or session.toolbox
         return self._rejoin(session)
@@ -203,7 +205,16 @@ class Commands:
         return run
 
     def _on_ask(self) -> str:
-        return "return" if self._interactive() else "deny"
+        return self._notebook.on_ask(self._interactive())
+
+    async def _newest(self, connection: Connection) -> AgentSession:
+        """The latest session of this notebook, also after a restart of its kernel."""
+        if self._notebook.latest is not None:
+            return self._notebook.latest
+        async for found in connection.sdk.beta.sessions.list(limit=100):
+            if found.metadata.get(NOTEBOOK) == self._notebook.location:
+                return AgentSession(connection, found)
+        raise AgentError("This notebook has no session yet; %agent sessions lists the others.")
 
     def _latest(self) -> AgentSession:
         if self._notebook.latest is None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from jupyter_agents.kernel import options
+from jupyter_agents.kernel.agents import TOOLS
 from jupyter_agents.kernel.conduct import ON_ASK
 from jupyter_agents.kernel.notebook import Notebook
 
 PATHS = ("--file", "--record", "--replay")
 
 
-def complete(notebook: Notebook, line: str) -> list[str]:
-    """What the last word of `line` may become; nothing here asks the server."""
+def complete(notebook: Notebook, line: str, variables: Iterable[str] = ()) -> list[str]:
+    """What the last word of `line` may become; nothing here asks the server.
+
+    `variables` are the names in the notebook.
+    """
     words = line.split(" ")
     word, previous = words[-1], words[-2] if len(words) > 1 else ""
     cell = line.lstrip().startswith("%%")
@@ -22,6 +27,10 @@ def complete(notebook: Notebook, line: str) -> list[str]:
         candidates = [session.id for session in notebook.sessions.values()]
     elif previous == "--on-ask":
         candidates = list(ON_ASK)
+    elif previous in ("-i", "--input", "--ask"):
+        names = TOOLS if previous == "--ask" else [name for name in variables if not name.startswith("_")]
+        given, comma, _ = word.rpartition(",")
+        candidates = [f"{given}{comma}{name}" for name in names]
     elif word.startswith("-"):
         parser = options.call_parser() if cell else options.define_parser()
         candidates = [option for option in parser.options if option.startswith("--")]

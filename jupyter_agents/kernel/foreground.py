@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -19,10 +19,12 @@ from jupyter_agents.kernel.display import RunDisplay
 from jupyter_agents.kernel.problems import Interrupted, RunFailed
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.steps import Notice
+from jupyter_agents.kernel.transcript import stopping
 from jupyter_agents.kernel.worker import Worker
 
 STOP_SECONDS = 10.0
 TICK_SECONDS = 0.1
+GOES_ON = "The session goes on with the next cell."
 
 
 class Foreground:
@@ -40,26 +42,82 @@ class Foreground:
         events: AsyncGenerator[Any, None],
         on_ask: str,
         settled: frozenset[str] = frozenset(),
+        timeout: float | None = None,
     ) -> None:
         """Draw the run until it is over or waits; the arguments are those of `conduct`.
+
+        Parameters
+        ----------
+        timeout:
+            Seconds after which the turn is stopped.
 
         Raises
         ------
         Interrupted
-            The kernel was interrupted; the session goes on with the next cell.
+            The kernel was interrupted, or the time is over; the session goes on with the next cell.
         RunFailed
             The turn failed, was refused, or reached its budget; or it waits with on_ask ``fail``.
         """
-        calls = Calls(self._run, self._desk)
+        self._end(self._begin(events, on_ask, settled, Calls(self._run, self._desk)), timeout)
+        check(self._run, on_ask)
+
+    def detach(
+        self,
+        events: AsyncGenerator[Any, None],
+        on_ask: str,
+        timeout: float | None,
+        after: Callable[[], None],
+    ) -> Future[None]:
+        """Come back once the message is sent; a thread draws on in this cell, and then calls `after`.
+
+        The future ends with the turn, and has what `follow` would raise.
+        """
+        work = self._begin(events, on_ask, frozenset(), None)
+        try:
+            while self._run.transcript.first_event_id is None and not work.done():
+                self._changed.wait(TICK_SECONDS)
+        except KeyboardInterrupt:
+            work.cancel()
+            raise
+        if work.done():
+            work.result()
+        self._display.finish()
+        ended: Future[None] = Future()
+
+        def go_on() -> None:
+            try:
+                try:
+                    self._end(work, timeout)
+                finally:
+                    after()
+                check(self._run, on_ask)
+            except BaseException as error:
+                ended.set_exception(error)
+            else:
+                ended.set_result(None)
+
+        threading.Thread(target=go_on, name="jupyter-agents-background", daemon=True).start()
+        return ended
+
+    def _begin(
+        self,
+        events: AsyncGenerator[Any, None],
+        on_ask: str,
+        settled: frozenset[str],
+        calls: Calls | None,
+    ) -> Future[None]:
+        """calls: runs the kernel's own functions; they need the thread that a cell waits in."""
         work = self._worker.submit(conduct(self._run, events, on_ask, self._changed.set, settled, calls))
         work.add_done_callback(lambda _: self._changed.set())
+        return work
+
+    def _end(self, work: Future[None], timeout: float | None) -> None:
         try:
-            self._wait(work)
+            self._wait(work, timeout)
+            if not work.done():
+                raise Interrupted(f"{self._stop(work)} after {timeout:g} s (--timeout). {GOES_ON}")
         except KeyboardInterrupt:
-            self._stop(work)
-            raise Interrupted(
-                "Interrupted: the turn was stopped. The session goes on with the next cell."
-            ) from None
+            raise Interrupted(f"{self._stop(work)}. {GOES_ON}") from None
         except BaseException:
             if not self._run.session.server_lives():
                 self._run.abandon()
@@ -67,7 +125,6 @@ class Foreground:
         finally:
             work.cancel()
             self._display.finish()
-        check(self._run, on_ask)
 
     def _wait(self, work: Future[None], seconds: float | None = None) -> None:
         deadline = None if seconds is None else time.monotonic() + seconds
@@ -81,8 +138,9 @@ class Foreground:
         if work.done():
             work.result()
 
-    def _stop(self, work: Future[None]) -> None:
-        """Stop the turn; whatever happens, come back."""
+    def _stop(self, work: Future[None]) -> str:
+        """Stop the turn and say what was going on; whatever happens, come back."""
+        stopped = stopping(self._run.transcript)
         try:
             if self._run.transcript.first_event_id is None:
                 work.cancel()
@@ -92,6 +150,7 @@ class Foreground:
         except (KeyboardInterrupt, Exception):
             work.cancel()
         self._run.abandon()
+        return stopped
 
 
 def check(run: Run, on_ask: str) -> None:

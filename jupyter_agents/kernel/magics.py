@@ -15,7 +15,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
-from jupyter_agents.kernel import commands, options, toolbox
+from jupyter_agents.kernel import commands, options, toolbox, variables
 from jupyter_agents.kernel.call import call, expand
 from jupyter_agents.kernel.completion import complete
 from jupyter_agents.kernel.notebook import Notebook, current
@@ -78,13 +78,14 @@ class AgentMagics(Magics):
         body = expand(cell, self._names()) if given.expand else cell
         body = body.rstrip("\n")
         given.toolbox = toolbox.of_names(self._names(), given.tool, given.tools_from)
+        given.inputs = variables.pick(given.input, self._names())
         self.notebook.path = self._names().get("__vsc_ipynb_file__")
         self.notebook.interactive = self.interactive()
         call(
             self.notebook,
             given,
             body,
-            on_ask="return" if self.interactive() else "deny",
+            on_ask=self.notebook.on_ask(self.interactive(), given.background),
             say=print,
             keep=lambda run: self._keep(given.output, run),
         )
@@ -124,14 +125,14 @@ def load(shell: InteractiveShell) -> Notebook:
     notebook = current()
     shell.register_magics(AgentMagics(shell, notebook))
     hooks: Any = shell
-    hooks.set_hook("complete_command", _completer(notebook), re_key=r"^\s*%%?agent\b")
+    hooks.set_hook("complete_command", _completer(notebook, shell), re_key=r"^\s*%%?agent\b")
     threading.Thread(target=_warm_up, name="jupyter-agents-import", daemon=True).start()
     return notebook
 
 
-def _completer(notebook: Notebook) -> Callable[[Any, Any], list[str]]:
+def _completer(notebook: Notebook, shell: Any) -> Callable[[Any, Any], list[str]]:
     def completer(_: Any, event: Any) -> list[str]:
-        return complete(notebook, str(event.text_until_cursor))
+        return complete(notebook, str(event.text_until_cursor), shell.user_ns)
 
     return completer
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_agents.kernel import agents, files, session, turns
+from jupyter_agents.kernel import agents, asking, files, session, turns
 from jupyter_agents.kernel.client import Connection, connect, missing_extension
 from jupyter_agents.kernel.problems import OR_REPLAY, AgentError
 from jupyter_agents.kernel.recordings import Recordings
@@ -51,9 +50,20 @@ class Notebook:
         self.names: list[str] = []
         self.path: str | None = None
         self.interactive = False
+        self.front_end = False
         self.notes: list[str] = []
         self._connection: Connection | None = None
         self._ready = False
+
+    def on_ask(self, interactive: bool, background: bool = False) -> str:
+        """Where a call waits and the cell does not say: ``wait``, ``return`` or ``deny``.
+
+        With our front end, which announces itself, someone can answer while the cell runs. A turn in
+        the background keeps nobody from answering.
+        """
+        if not interactive:
+            return "deny"
+        return "wait" if self.front_end or background else "return"
 
     def connect(self) -> Connection:
         """The connection to this kernel's server; a dead embedded server is replaced."""
@@ -90,13 +100,15 @@ class Notebook:
     async def open(self, connection: Connection, options: Namespace) -> tuple[AgentSession, bool]:
         """The session that a call with `options` goes to, and whether it is a new one."""
         self.notes = []
-        paths = files.check(options.file)
         if options.session:
             found, is_new = await self._attach(connection, options), False
         else:
-            found, is_new = await self._own(connection, options, paths)
+            found, is_new = await self._own(connection, options)
+        if options.ask:
+            await asking.ask(found, options.ask)
+        brought = options.given if is_new else await files.bring(found, options.given)
+        self.notes += [f"{one.variable}: {one.about} -> {one.path}" for one in brought if one.variable]
         if not is_new:
-            files.need_unchanged(found, paths)
             await self._adjust(found, options)
         await found.offer(getattr(options, "toolbox", None) or found.toolbox)
         self.latest = found
@@ -123,9 +135,7 @@ class Notebook:
         self.pins[resource.agent.name] = resource.agent.version
         self.latest = found
 
-    async def _own(
-        self, connection: Connection, options: Namespace, paths: Sequence[Path]
-    ) -> tuple[AgentSession, bool]:
+    async def _own(self, connection: Connection, options: Namespace) -> tuple[AgentSession, bool]:
         name = options.name or agents.DEFAULT_AGENT
         agent = await agents.need_agent(connection, name, self.pins.get(name))
         environment = await agents.need_environment(connection, options.env or agents.DEFAULT_ENVIRONMENT)
@@ -136,6 +146,7 @@ class Notebook:
             return known, False
         if not options.replay and self.recordings.replay_from is None:
             await self.need_model(connection)
+        asking.with_asking(asking.listed(agent), options.ask or ())
         if self.interactive and not options.new:
             await self._note_earlier(connection, agent)
         made = await session.create(
@@ -144,11 +155,11 @@ class Notebook:
             agent_version=agent.version,
             environment_id=environment.id,
             metadata=self._metadata(options.max_turns, agent),
-            resources=await files.upload(connection, paths),
+            resources=await files.upload(connection, options.given),
             budget_cents=options.budget,
             python=(sys.prefix, sys.base_prefix),
         )
-        made.files = files.stamp(paths)
+        files.note(made, options.given)
         self.sessions[key] = made
         return made, True
 

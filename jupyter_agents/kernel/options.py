@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 
 from jupyter_agents.kernel.conduct import ON_ASK
+from jupyter_agents.kernel.files import MAX_MB
 from jupyter_agents.kernel.problems import AgentError, did_you_mean
 
 SUBCOMMANDS = (
@@ -63,12 +64,13 @@ def call_parser() -> Parser:
         help="a file for the agent, as /workspace/FILE",
     )
     _tool_options(parser)
+    _sending_options(parser)
     add("-o", "--output", metavar="VAR", type=_variable, help="put the Run into this variable")
     add("--record", metavar="FILE", help="write the session's run file here")
     add("--replay", metavar="FILE", help="answer from this run file instead of a model")
     add("--max-turns", metavar="N", type=_positive, help="model requests a turn may take (200)")
     add("--budget", metavar="USD", type=_cents, help="what the session may cost by list prices")
-    add("--on-ask", choices=ON_ASK, help="where a call waits: return, or deny where nobody is")
+    add("--on-ask", choices=ON_ASK, help="where a call waits; by default deny where nobody is")
     add("--expand", action="store_true", help="expand {{ name }} and {{ expression }} in the body")
     return parser
 
@@ -76,7 +78,7 @@ def call_parser() -> Parser:
 def attach_parser() -> Parser:
     """``%agent attach``"""
     parser = Parser("%agent attach", add_help=False, allow_abbrev=False)
-    parser.add_argument("id", metavar="ID", help="the session's id")
+    parser.add_argument("id", metavar="ID", nargs="?", help="the session's id")
     _tool_options(parser)
     return parser
 
@@ -97,6 +99,23 @@ def _tool_options(parser: Parser) -> None:
         default=[],
         help="a module or object: its @ja.tool functions; each call asks",
     )
+
+
+def _sending_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        *("-i", "--input"),
+        metavar="VAR",
+        type=_variables,
+        action="extend",
+        default=[],
+        help="variables for the agent, as files in /workspace",
+    )
+    add("--pickle", action="store_true", help="pickle a variable that has no other form")
+    add("--max-mb", metavar="N", type=_amount, default=MAX_MB, help="megabytes a file may have (100)")
+    add("--ask", metavar="TOOLS", type=_names, help="bash,write,...: in this session they ask first")
+    add("--timeout", metavar="S", type=_amount, help="seconds after which the turn is stopped")
+    add("--background", action="store_true", help="return at once; the output goes on")
 
 
 def define_parser() -> Parser:
@@ -129,6 +148,27 @@ def _variable(name: str) -> str:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise argparse.ArgumentTypeError(f"{name!r} is not a variable's name")
     return name
+
+
+def _variables(text: str) -> list[str]:
+    return [_variable(name.strip()) for name in text.split(",")]
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names no tool")
+    return names
+
+
+def _amount(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = 0.0
+    if not 0 < amount < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return amount
 
 
 def _positive(text: str) -> int:

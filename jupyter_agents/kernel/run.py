@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -113,6 +114,7 @@ class Run:
         self.sandbox: Mapping[str, Any] = {}
         self.transcript = Transcript()
         self.turn = session.turns + 1
+        self.following: Future[None] | None = None
         self._model = session.model
         self._sent: float | None = None
         self._first_token: float | None = None
@@ -175,6 +177,21 @@ class Run:
         that it runs in. A message that steered a turn follows as one of its own.
         """
         return self._do(script.code(self.session, self.turn))
+
+    def wait(self, seconds: float | None = None) -> Run:
+        """Wait until a run in the background is over, or waits for an answer; gives the run.
+
+        Raises
+        ------
+        UserError
+            The turn failed, was stopped, or is not over after `seconds`; then it goes on.
+        """
+        if self.following is not None:
+            try:
+                self.following.result(seconds)
+            except TimeoutError:
+                raise UserError(f"The run goes on after {seconds:g} s; wait again.") from None
+        return self
 
     def file(self, path: str) -> RunFile:
         """The produced file at `path`; raises UserError naming what there is."""

@@ -26,18 +26,16 @@ SILENCE_SECONDS = 50.0
 """The server sends a keep-alive every 15 s; a stream that is silent for longer is dead."""
 
 GIVE_UP_SECONDS = 30.0
-Stamps = dict[str, tuple[float, int]]
-"""The time and size of files, by name."""
-
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
 
 class AgentSession:
     """A session. Every method is for the worker's loop.
 
-    turns: how many it has had. settled: whether its last turn is known to be over. files: what
-    this kernel mounted, by name (jupyter_agents.kernel.files). toolbox: the functions of this kernel
-    that its agent may call.
+    turns: how many it has had. settled: whether its last turn is known to be over. busy: whether the
+    last one was running when it was looked at. files: what this kernel mounted, by name, and variables:
+    the names of those made of variables (jupyter_agents.kernel.files). toolbox: the functions of this
+    kernel that its agent may call.
     """
 
     def __init__(self, connection: Connection, resource: wire.Session) -> None:
@@ -45,7 +43,9 @@ class AgentSession:
         self.resource = resource
         self.turns = 0
         self.settled = False
-        self.files: Stamps = {}
+        self.busy = False
+        self.files: dict[str, object] = {}
+        self.variables: dict[str, str] = {}
         self.toolbox = Toolbox()
         self._offered: frozenset[str] = frozenset()
 
@@ -84,19 +84,22 @@ class AgentSession:
             self.resource = await self.connection.sdk.beta.sessions.update(self.id, agent={"tools": tools})
         self.toolbox, self._offered = toolbox, frozenset(toolbox.offers)
 
-    async def turn(self, prompt: str) -> AsyncIterator[Any]:
+    async def turn(self, prompt: str, told: str = "") -> AsyncIterator[Any]:
         """Send `prompt` and give the turn's events: first the stored message, then the stream.
 
+        `told` is a second text block: what the notebook itself has to say. Where the session is busy,
+        the message steers the turn that runs.
         The events are the SDK's; those of the stream come with previews (``event_start``,
         ``event_delta``). The iterator ends when the caller stops, or with the stream's end.
         """
         stream = await self._subscribe()
         try:
-            sent = await self.send({"type": "user.message", "content": [text(prompt)]})
+            content = [text(words) for words in (prompt, told) if words]
+            sent = await self.send({"type": "user.message", "content": content})
         except BaseException:
             await stream.close()
             raise
-        self.turns += 1
+        self.turns += not self.busy
         self.settled = False
         yield sent
         async for event in self.follow(stream):

@@ -11,7 +11,7 @@
 - ``user.tool_confirmation``: the call runs, or is denied with a notice
 - ``agent.tool_result``, ``agent.mcp_tool_result``, ``user.custom_tool_result``,
   ``user.tool_result``: the call's end
-- ``user.message``: steering; ``user.interrupt``: remembered until the turn ends
+- ``user.message``: steering; ``user.interrupt``: a notice of what it stopped
 - ``session.error``, ``agent.thread_context_compacted``: a notice
 - ``span.model_request_start``, ``_end``: running again; tokens, and the end of the previews
 - ``session.status_*``, ``session.deleted``: the turn's status
@@ -50,6 +50,7 @@ TOOL_RESULTS = {
     "user.custom_tool_result": "custom_tool_use_id",
     "user.tool_result": "tool_use_id",
 }
+INTERRUPTED = "Tool execution was interrupted before completion"
 COMPACTED = "Earlier context was summarised to make room."
 
 
@@ -144,6 +145,16 @@ def cut(transcript: Transcript, status: str) -> Transcript:
     return replace(ended, status=status, steps=steps)
 
 
+def stopping(transcript: Transcript) -> str:
+    """What a stop ends, or ended, in words: ``Stopped while running bash``."""
+    for tool in (step for step in transcript.steps if isinstance(step, Tool)):
+        if tool.status == "waiting" or (tool.status == "interrupted" and tool.seconds is None):
+            return f"Stopped while {tool.name} waited for an answer"
+        if tool.status in ("running", "interrupted"):
+            return f"Stopped while running {tool.name}"
+    return "Stopped while the model was at work"
+
+
 def joined(texts: Iterable[str]) -> str:
     """Texts with a blank line between them, empty ones left out."""
     return "\n\n".join(text for text in texts if text)
@@ -189,7 +200,7 @@ def _apply(transcript: Transcript, event: Event) -> Transcript:
         case "user.message":
             return _put(transcript, Steer(event["id"], plain(event.get("content"))))
         case "user.interrupt":
-            return replace(transcript, interrupted=True)
+            return _interrupt(transcript, event)
         case "session.error":
             return _error(transcript, event)
         case "agent.thread_context_compacted":
@@ -299,9 +310,16 @@ def _result(transcript: Transcript, event: Event, use_id: str) -> Transcript:
     output = tuple(event.get("content") or ())
     if tool.status == "denied":
         return _put(transcript, replace(tool, output=output))
-    status = "error" if event.get("is_error") else "ok"
-    seconds = elapsed(tool.started, event.get("processed_at"))
+    stopped = bool(event.get("is_error")) and plain(event.get("content")).startswith(INTERRUPTED)
+    status = "interrupted" if stopped else "error" if event.get("is_error") else "ok"
+    waited = stopped and tool.status == "waiting"
+    seconds = None if waited else elapsed(tool.started, event.get("processed_at"))
     return _put(transcript, replace(tool, status=status, output=output, seconds=seconds))
+
+
+def _interrupt(transcript: Transcript, event: Event) -> Transcript:
+    notice = Notice(event["id"], "info", f"{stopping(transcript)}.")
+    return replace(_put(transcript, notice), interrupted=True)
 
 
 def _error(transcript: Transcript, event: Event) -> Transcript:

@@ -42,9 +42,11 @@ def settled(events: Sequence[Any], waiting: AbstractSet[str]) -> frozenset[str]:
 
 async def ready(session: AgentSession) -> None:
     """Count the turns of `session`; raises `AgentError` where a call of it waits for an answer."""
+    session.busy = False
     if session.settled:
         return
     session.turns, turn = last_turn(await session.history())
+    session.busy = turn is not None and not turn.over
     if turn is None or turn.status != "waiting":
         return
     calls = "; ".join(

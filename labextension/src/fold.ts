@@ -9,7 +9,7 @@
  * | `agent.tool_use`, `agent.mcp_tool_use`, `agent.custom_tool_use` | a `tool` step |
  * | `agent.tool_result`, `agent.mcp_tool_result`, `user.tool_result`, `user.custom_tool_result` | ends its tool step |
  * | `user.tool_confirmation` | lets the call run, or denies it with a `notice` |
- * | `user.interrupt` | an `end_turn` after it is `interrupted` |
+ * | `user.interrupt` | a `notice` of what it stopped; an `end_turn` after it is `interrupted` |
  * | `session.error`, `agent.thread_context_compacted` | a `notice` |
  * | `span.model_request_start`, `_end` | running again; tokens, closes previews |
  * | `session.status_running`, `_rescheduled`, `_idle`, `_terminated`, `session.deleted` | the status, the turn's end |
@@ -43,6 +43,7 @@ const TOKEN_KEYS = [
   'cache_creation_input_tokens'
 ] as const;
 
+const INTERRUPTED = 'Tool execution was interrupted before completion';
 const COMPACTED = 'Earlier context was summarised to make room.';
 
 /** The fold with its memory; `transcript` is a fresh value after each event that changed it. */
@@ -142,6 +143,7 @@ export class Fold {
         break;
       case 'user.interrupt':
         this._interrupted = true;
+        this._steps.put({ kind: 'notice', id, level: 'info', text: this._stopped() });
         break;
       case 'session.error':
         this._putError(id, bag(event.error));
@@ -198,12 +200,32 @@ export class Fold {
       return;
     }
     const denied = step.status === 'denied';
+    const failed = event.is_error === true;
+    const stopped = failed && plain(event.content).startsWith(INTERRUPTED);
+    const ended = stopped ? 'interrupted' : failed ? 'error' : 'ok';
+    const unbegun = denied || (stopped && step.status === 'waiting');
     this._steps.put({
       ...step,
-      status: denied ? 'denied' : event.is_error === true ? 'error' : 'ok',
+      status: denied ? 'denied' : ended,
       output: blocks(event.content),
-      seconds: denied ? null : seconds(this._begun.get(id) ?? null, at)
+      seconds: unbegun ? null : seconds(this._begun.get(id) ?? null, at)
     });
+  }
+
+  private _stopped(): string {
+    for (const step of this._steps.all()) {
+      if (step.kind !== 'tool') {
+        continue;
+      }
+      const interrupted = step.status === 'interrupted';
+      if (step.status === 'waiting' || (interrupted && step.seconds === null)) {
+        return `Stopped while ${step.name} waited for an answer.`;
+      }
+      if (step.status === 'running' || interrupted) {
+        return `Stopped while running ${step.name}.`;
+      }
+    }
+    return 'Stopped while the model was at work.';
   }
 
   private _confirm(id: string, at: number | null, event: IEvent): void {

@@ -35,9 +35,13 @@ OWN = ("ANTHROPIC_", "JUPYTER_AGENTS_", "JUPYTERHUB_", "JPY_")
 
 
 class Answer:
-    """What one cell gave: its status, and its outputs with updates applied."""
+    """What one cell gave: its status, and its outputs with updates applied.
+
+    pressed: when the interrupt button was, first; ended: when the cell was done.
+    """
 
     def __init__(self) -> None:
+        self.pressed = self.ended = 0.0
         self.status = ""
         self.printed = ""
         self.errors: list[str] = []
@@ -45,6 +49,11 @@ class Answer:
         self.results: list[dict[str, Any]] = []
         self.displays: dict[str, dict[str, Any]] = {}
         self.payload: list[dict[str, Any]] = []
+
+    @property
+    def seconds_to_stop(self) -> float:
+        """From the interrupt button to the cell's end."""
+        return self.ended - self.pressed
 
     @property
     def bundle(self) -> dict[str, Any]:
@@ -67,6 +76,8 @@ class Answer:
                 self.errors.append("\n".join(content["traceback"]))
             case "execute_result":
                 self.results.append(content["data"])
+            case "update_display_data" if content["transient"]["display_id"] not in self.displays:
+                pass
             case "display_data" | "update_display_data":
                 self.updates += 1
                 id = content["transient"].get("display_id", str(self.updates))
@@ -106,7 +117,9 @@ class Kernel:
             assert waited < ANSWER_SECONDS, f"no end after {waited:.0f} s: {code}"
             if presses and _is_time(presses[0], waited, answer):
                 presses.pop(0)
+                answer.pressed = answer.pressed or time.monotonic()
                 self.manager.interrupt_kernel()
+        answer.ended = time.monotonic()
         reply = self._reply(id)
         answer.status, answer.payload = reply["status"], reply.get("payload") or []
         return answer

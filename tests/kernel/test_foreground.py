@@ -9,20 +9,22 @@ from jupyter_agents.testing import Reply, ScriptedModel, call, say
 from tests.kernel.conftest import Answer, Kernel
 
 
-def stopped(answer: Answer) -> None:
+def stopped(answer: Answer, doing: str) -> None:
     assert answer.status == "error"
-    assert answer.errors == ["Interrupted: the turn was stopped. The session goes on with the next cell."]
+    assert answer.errors == [f"Stopped while {doing}. The session goes on with the next cell."]
     assert answer.bundle[MIME]["live"] is False
     assert answer.transcript["status"] == "interrupted"
 
 
 def test_interrupt_while_a_tool_runs(kernel: Kernel, model: ScriptedModel) -> None:
     model.script[:] = [[call("bash", command="echo begun; sleep 60")], [say("Next.")]]
-    begin = time.monotonic()
     answer = kernel.run("%%agent --new\nSleep", interrupt=["sleep 60"])
-    assert time.monotonic() - begin < 15
-    stopped(answer)
-    assert [s["status"] for s in answer.transcript["steps"]] != ["running"]
+    assert answer.seconds_to_stop < 5
+    stopped(answer, "running bash")
+    tool, notice = answer.transcript["steps"]
+    assert (tool["status"], notice["text"]) == ("interrupted", "Stopped while running bash.")
+    for form in ("text/html", "text/markdown", "text/plain"):
+        assert "Stopped while running bash." in answer.bundle[form]
     after = kernel.run("%%agent\nGo on")
     assert after.transcript["status"] == "done"
     assert after.bundle[MIME]["session_id"] == answer.bundle[MIME]["session_id"]
@@ -32,9 +34,26 @@ def test_interrupt_while_a_tool_runs(kernel: Kernel, model: ScriptedModel) -> No
 def test_interrupt_while_the_model_speaks(kernel: Kernel, model: ScriptedModel) -> None:
     model.script[:] = [Reply([say("word " * 2000)], chunk=5, delay=0.05), [say("Next.")]]
     answer = kernel.run("%%agent --new -o run\nTalk", interrupt=["word word"])
-    stopped(answer)
+    stopped(answer, "the model was at work")
+    assert answer.seconds_to_stop < 5
     assert kernel.run("run.status").results[0]["text/plain"] == "'interrupted'"
     assert kernel.run("%%agent\nGo on").transcript["status"] == "done"
+
+
+def test_a_timeout_stops_like_an_interrupt(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [[call("bash", command="sleep 60")], [say("Next.")]]
+    begin = time.monotonic()
+    answer = kernel.run("%%agent --new --timeout 2\nSleep")
+    assert 2 < time.monotonic() - begin < 15
+    stopped(answer, "running bash after 2 s (--timeout)")
+    assert kernel.run("%%agent --timeout 60\nGo on").transcript["status"] == "done"
+
+
+def test_a_timeout_in_asyncio(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [[call("bash", command="sleep 60")], [say("Next.")]]
+    answer = kernel.run("import jupyter_agents.kernel.api as ja\nawait ja.arun('Sleep', new=True, timeout=2)")
+    assert "Stopped while running bash after 2 s (timeout)." in answer.errors[0]
+    assert kernel.run("(await ja.arun('Go on')).status").results[0]["text/plain"] == "'done'"
 
 
 def test_a_second_interrupt_always_returns(kernel: Kernel, model: ScriptedModel) -> None:
@@ -48,7 +67,7 @@ def test_a_second_interrupt_always_returns(kernel: Kernel, model: ScriptedModel)
     answer = kernel.run("%%agent --new\nSleep", interrupt=["sleep 5", 3.0])
     assert time.monotonic() - begin < 10
     kernel.run("s.AgentSession.interrupt = hearing")
-    stopped(answer)
+    stopped(answer, "running bash")
 
 
 def test_updates_are_few_and_the_last_one_is_whole(kernel: Kernel, model: ScriptedModel) -> None:

@@ -154,7 +154,9 @@ def test_a_file_is_mounted_beside_the_agent(kernel: Kernel, model: ScriptedModel
     assert tool["output"][0]["text"] == "a,b\n1,2\n"
     assert kernel.run(cell).bundle[MIME]["turn"] == 2
     (kernel.folder / "data.csv").write_text("a,b\n3,4\n5,6\n")
-    fails(kernel.run(cell), "'data.csv'", "--new")
+    model.script[:] = [[call("bash", command="cat data.csv")], [say("Read.")]]
+    (tool,) = [s for s in kernel.run(cell).transcript["steps"] if s["kind"] == "tool"]
+    assert tool["output"][0]["text"] == "a,b\n3,4\n5,6\n"
 
 
 def test_the_body_is_literal_unless_expanded(kernel: Kernel, model: ScriptedModel) -> None:
@@ -280,6 +282,9 @@ def test_completion(kernel: Kernel) -> None:
     assert "define" in kernel.complete("%agent def")
     assert "--max-turns" in kernel.complete("%%agent completer --max")
     assert "deny" in kernel.complete("%%agent --on-ask de")
+    kernel.run("sales_2024 = 1")
+    assert "sales_2024" in kernel.complete("%%agent -i sal")
+    assert "bash,write" in kernel.complete("%%agent --ask bash,wr")
 
 
 def test_a_budget_stops_the_work_and_a_higher_one_lets_it_go_on(kernel: Kernel, model: ScriptedModel) -> None:

@@ -16,6 +16,15 @@ def test_a_call_with_everything() -> None:
     assert (given.output, given.max_turns, given.budget, given.expand) == ("run", 3, 50, True)
 
 
+def test_what_is_sent_and_how_it_is_followed() -> None:
+    line = "-i df,x -i y --pickle --max-mb 0.5 --ask bash,write --timeout 2.5 --background --on-ask wait"
+    given = call_parser().parse(line)
+    assert (given.input, given.pickle, given.max_mb) == (["df", "x", "y"], True, 0.5)
+    assert (given.ask, given.timeout, given.background) == (["bash", "write"], 2.5, True)
+    again = call_parser().parse("")
+    assert (again.input, again.ask, again.timeout, again.max_mb) == ([], None, None, 100)
+
+
 def test_a_call_without_anything() -> None:
     given = call_parser().parse("")
     assert (given.name, given.file, given.new, given.session) == (None, [], False, None)
@@ -43,6 +52,15 @@ def test_a_definition() -> None:
         ("-o a.b", "'a.b' is not a variable's name"),
         ("--on-ask maybe", "invalid choice: 'maybe'"),
         ("--file", "expected one argument"),
+        ("-i a.b", "'a.b' is not a variable's name"),
+        ("-i a,", "'' is not a variable's name"),
+        ("--timeout soon", "'soon' is not a number above 0"),
+        ("--timeout 0", "'0' is not a number above 0"),
+        ("--timeout nan", "'nan' is not a number above 0"),
+        ("--timeout -3", "expected one argument"),
+        ("--max-mb inf", "'inf' is not a number above 0"),
+        ("--ask ,", "',' names no tool"),
+        ("--backgroud", "Did you mean --background"),
         ("'open", "A quotation mark is not closed"),
     ],
 )
