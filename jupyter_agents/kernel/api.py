@@ -16,6 +16,7 @@ from jupyter_agents.kernel.agents import DEFAULT_AGENT, Definition
 from jupyter_agents.kernel.call import call, open_session
 from jupyter_agents.kernel.conduct import conduct
 from jupyter_agents.kernel.display import RunDisplay, publisher
+from jupyter_agents.kernel.environments import EnvironmentDefinition
 from jupyter_agents.kernel.foreground import check
 from jupyter_agents.kernel.notebook import current
 from jupyter_agents.kernel.problems import explain
@@ -40,13 +41,28 @@ class Agent(Definition):
         return agent
 
 
+class Environment(EnvironmentDefinition):
+    """An environment as it should be; the first run in it creates or updates it on the server.
+
+    ``Environment("lab", network=["pypi.org"], memory="2GiB")``
+    """
+
+    def define(self) -> str:
+        """Create or update it now; what changed, in one line."""
+        notebook = current()
+        try:
+            return notebook.worker.run(notebook.define_environment(notebook.connect(), self))
+        except Exception as error:
+            raise explain(error) from error
+
+
 def run(
     prompt: str,
     agent: str | Agent = DEFAULT_AGENT,
     *,
     new: bool = False,
     session: str | None = None,
-    env: str | None = None,
+    env: str | Environment | None = None,
     files: Sequence[str | PathLike[str]] = (),
     budget: float | None = None,
     max_turns: int | None = None,
@@ -65,7 +81,7 @@ def run(
     session:
         The id of a session to go on with.
     env:
-        The environment's name; by default ``notebook``, which has no network.
+        A name, or an `Environment`; by default ``notebook``, which has no network.
     files:
         Files for the agent, mounted read-only as ``/workspace/<name>``.
     budget:
@@ -96,7 +112,7 @@ async def arun(
     *,
     new: bool = False,
     session: str | None = None,
-    env: str | None = None,
+    env: str | Environment | None = None,
     files: Sequence[str | PathLike[str]] = (),
     budget: float | None = None,
     max_turns: int | None = None,
@@ -144,7 +160,7 @@ def _options(
     agent: str | Agent,
     new: bool,
     session: str | None,
-    env: str | None,
+    env: str | Environment | None,
     files: Sequence[str | PathLike[str]],
     budget: float | None,
     max_turns: int | None,
@@ -154,12 +170,14 @@ def _options(
 ) -> Namespace:
     if isinstance(agent, Agent):
         agent.define()
+    if isinstance(env, Environment):
+        env.define()
     name = agent.name if isinstance(agent, Agent) else agent
     return Namespace(
         name=None if session and name == DEFAULT_AGENT else name,
         new=new,
         session=session,
-        env=env,
+        env=env.name if isinstance(env, Environment) else env,
         file=[str(file) for file in files],
         budget=None if budget is None else round(budget * 100),
         max_turns=max_turns,

@@ -15,15 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_agents.kernel import agents, files, session, turns
+from jupyter_agents.kernel import agents, environments, files, session, turns
 from jupyter_agents.kernel.client import Connection, connect, missing_extension
+from jupyter_agents.kernel.lookup import session_id
 from jupyter_agents.kernel.problems import OR_REPLAY, AgentError
 from jupyter_agents.kernel.recordings import Recordings
 from jupyter_agents.kernel.session import AgentSession
+from jupyter_agents.kernel.skew import skew
 from jupyter_agents.kernel.worker import Worker
 
 NOTEBOOK = "jupyter-agents/notebook"
-SESSION_ID = "sesn_"
 LONGEST_VALUE = 512
 
 Key = tuple[str, int, str]
@@ -48,12 +49,12 @@ class Notebook:
         self.sessions: dict[Key, AgentSession] = {}
         self.latest: AgentSession | None = None
         self.pins: dict[str, int] = {}
-        self.names: list[str] = []
         self.path: str | None = None
         self.interactive = False
         self.notes: list[str] = []
         self._connection: Connection | None = None
         self._ready = False
+        self._skew: str | None = None
 
     def connect(self) -> Connection:
         """The connection to this kernel's server; a dead embedded server is replaced."""
@@ -63,6 +64,17 @@ class Notebook:
             self.worker.run(self._check(fresh))
             self._connection, self._ready = fresh, False
             self.sessions.clear()
+        assert self._connection is not None
+        return self._connection
+
+    @property
+    def connected(self) -> bool:
+        """Whether `connect` made a connection already."""
+        return self._connection is not None
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that `connect` made."""
         assert self._connection is not None
         return self._connection
 
@@ -76,7 +88,8 @@ class Notebook:
         import anthropic
 
         try:
-            await connection.get("status")
+            status = await connection.get("status")
+            self._skew = skew(str(status.get("version")))
         except anthropic.NotFoundError:
             raise missing_extension(connection) from None
 
@@ -84,12 +97,31 @@ class Notebook:
         """Create or update an agent, and pin the version for this kernel."""
         agent, change = await agents.define(connection, definition)
         self.pins[agent.name] = agent.version
-        self.names = sorted({*self.names, agent.name})
         return agent, change
+
+    async def define_environment(
+        self, connection: Connection, definition: environments.EnvironmentDefinition
+    ) -> str:
+        """Create or update an environment; says what changed.
+
+        A session keeps the environment that it began with, so those of this kernel are not gone on with.
+        """
+        made, fields = await environments.define(connection, definition)
+        if fields is None:
+            return f"{made.name}: created ({made.id})"
+        if not fields:
+            return f"{made.name}: unchanged ({made.id})"
+        old = [key for key in self.sessions if key[2] == made.id]
+        for key in old:
+            del self.sessions[key]
+        then = f". The next %%agent --env {made.name} begins a new session." if old else ""
+        words = ", ".join(field.replace("_", "-") for field in fields)
+        return f"{made.name}: {words} changed ({made.id}){then}"
 
     async def open(self, connection: Connection, options: Namespace) -> tuple[AgentSession, bool]:
         """The session that a call with `options` goes to, and whether it is a new one."""
-        self.notes = []
+        self.notes = [self._skew] if self._skew else []
+        self._skew = None
         paths = files.check(options.file)
         if options.session:
             found, is_new = await self._attach(connection, options), False
@@ -102,9 +134,8 @@ class Notebook:
         return found, is_new
 
     async def _attach(self, connection: Connection, options: Namespace) -> AgentSession:
-        if not options.session.startswith(SESSION_ID):
-            raise AgentError(f"{options.session!r} is not a session's id; %agent sessions lists them.")
-        resource = await connection.sdk.beta.sessions.retrieve(options.session)
+        id = await session_id(connection, options.session)
+        resource = await connection.sdk.beta.sessions.retrieve(id)
         if options.name and options.name != resource.agent.name:
             raise AgentError(
                 f"The session {resource.id} is of the agent {resource.agent.name!r}, not of {options.name!r}."
