@@ -17,14 +17,9 @@ FULL = 1_000_000_000
 
 def report(found: Mapping[str, Any], base_url: str, origin: str) -> State:
     """What to show for ``local/doctor``."""
-    rows = [
-        server_row(found, base_url, origin),
-        _kernel(found),
-        model_row(found),
-        *_sandboxes(found),
-        _disk(found),
-    ]
-    broken = sum(not ok for _, ok, _, _ in rows)
+    plain = [server_row(found, base_url, origin), _kernel(found), model_row(found), _disk(found)]
+    rows = [*plain[:-1], *_sandboxes(found), plain[-1]]
+    broken = sum(not ok for _, ok, _, _ in plain) + (not found["sandbox"]["ready"])
     if not broken:
         return State(rows, "Everything works.")
     noun = "One thing needs" if broken == 1 else f"{broken} things need"

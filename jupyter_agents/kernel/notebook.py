@@ -89,7 +89,7 @@ class Notebook:
 
         try:
             status = await connection.get("status")
-            self._skew = skew(str(status.get("version")))
+            self._skew = skew(status.get("version"))
         except anthropic.NotFoundError:
             raise missing_extension(connection) from None
 

@@ -15,6 +15,7 @@ from jupyter_agents.kernel.words import visible
 
 WIDEST = 60
 LONGEST = 2_000
+MONO = 'style="font-family:monospace;white-space:pre-wrap"'
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ class Sheet:
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col"{self._side(i)}>{escape(c)}</th>' for i, c in enumerate(self.columns))
         body = "".join(f"<tr>{self._row(row)}</tr>" for row in self.rows)
-        made = f"<table><caption>{escape(_shown(self.title))}</caption>"
+        made = f'<div style="overflow-x:auto"><table>{caption(_shown(self.title))}'
         made += f"<thead><tr>{head}</tr></thead>" if head else ""
-        made += f"<tbody>{body}</tbody></table>"
+        made += f"<tbody>{body}</tbody></table></div>"
         made += f"<p>{escape(_shown(self.note))}</p>" if self.note else ""
-        return made + (f"<pre>{escape(visible(self.block))}</pre>" if self.block else "")
+        return made + (f"<pre {MONO}>{escape(visible(self.block))}</pre>" if self.block else "")
 
     def _repr_markdown_(self) -> str:
         columns = self.columns or ("", "")
@@ -102,6 +103,11 @@ class Sheet:
 
     def _side(self, column: int) -> str:
         return f' style="text-align:{"right" if column in self._numbers else "left"}"'
+
+
+def caption(text: str) -> str:
+    """A table's heading."""
+    return f'<caption style="text-align:left;font-weight:bold">{escape(text)}</caption>'
 
 
 def _text(cell: Cell) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from html import escape
 
+from jupyter_agents.kernel.sheet import caption
 from jupyter_agents.kernel.words import visible
 
 CONTEXT = 3
@@ -60,8 +61,8 @@ class SideBySide:
         heads = "".join(f'<th scope="col" style="text-align:left">{escape(t)}</th>' for t in self.titles)
         rows = "".join(_row(*pair) for pair in self.pairs())
         return (
-            '<table style="width:100%;table-layout:fixed"><caption>What changed</caption>'
-            f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+            '<table style="width:100%;table-layout:fixed">'
+            f"{caption('What changed')}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         )
 
     def _repr_markdown_(self) -> str:
@@ -91,7 +92,7 @@ def _cell(line: str | None, colour: str, mark: str) -> str:
     )
     if line is None:
         return f'<td style="{style}"></td>'
-    text = escape(line)
+    text = f"  {escape(line)}"
     if colour:
-        text = f'<{mark} style="text-decoration:none">{"-" if mark == "del" else "+"} {text}</{mark}>'
-    return f'<td style="{style};{colour}">{text or "&nbsp;"}</td>'
+        text = f'<{mark} style="text-decoration:none">{"-" if mark == "del" else "+"}{text[1:]}</{mark}>'
+    return f'<td style="{style};{colour}">{text}</td>'

@@ -12,9 +12,13 @@ SERVER = (
 )
 
 
-def skew(server: str, kernel: str = __version__) -> str | None:
-    """What to do where the versions differ, in two sentences; None where they are the same."""
-    if server == kernel:
+def skew(server: object, kernel: str | None = None) -> str | None:
+    """What to do where the versions differ, in two sentences; None where they are the same.
+
+    server: the ``version`` of ``local/status``. kernel: this package's, unless given.
+    """
+    kernel = kernel or __version__
+    if not isinstance(server, str) or server == kernel:
         return None
     both = f"The server has jupyter-agents {server[:40]}, this kernel has {kernel}."
     if _numbers(server) == _numbers(kernel):

@@ -38,7 +38,7 @@ class State:
     def _repr_html_(self) -> str:
         cell = 'style="text-align:left;vertical-align:top"'
         rows = "".join(
-            f"<tr><td>{'✓' if ok else '✗'}</td><th {cell}>{escape(what)}</th>"
+            f"<tr><td {cell}>{'✓' if ok else '✗'}</td><th {cell}>{escape(what)}</th>"
             f"<td {cell}>{escape(how)}{f'<br><em>{escape(todo)}</em>' if todo else ''}</td></tr>"
             for what, ok, how, todo in self.rows
         )
@@ -68,7 +68,7 @@ def state(status: Mapping[str, Any], base_url: str, origin: str, kernel_sessions
 
 def server_row(status: Mapping[str, Any], base_url: str, origin: str) -> Row:
     """The server and its version; one that differs from this kernel's is a fault."""
-    version = str(status.get("version") or "unknown")
+    version = status.get("version")
     todo = skew(version)
     return ("server", todo is None, f"{base_url} ({origin}), version {version}", todo or "")
 

@@ -44,7 +44,7 @@ def test_no_sandbox_gives_every_remedy() -> None:
     assert "✗ sandbox" in text
     for words in ("agents cannot run commands", "no engine", "Start Docker.", "no bwrap", "Install it."):
         assert words in text
-    assert "3 things need attention" in text
+    assert "One thing needs attention" in text
 
 
 def test_another_environment_is_no_fault_and_is_named() -> None:

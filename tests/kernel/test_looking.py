@@ -10,12 +10,6 @@ from tests.kernel.conftest import FORGET, Kernel
 from tests.kernel.test_defining import text
 from tests.kernel.test_magics import define, fails
 
-SEND = """
-from jupyter_agents.kernel.notebook import current as _c
-_sent = _c().worker.run(_c().latest.send(
-    {"type": "user.message", "content": [{"type": "text", "text": "Go"}]}))
-"""
-
 
 def begin(kernel: Kernel, model: ScriptedModel, name: str) -> str:
     """A session of one turn, in which a file was made; its id."""
@@ -88,41 +82,9 @@ def test_attach_tells_all_turns_and_shows_the_last_once(kernel: Kernel, model: S
     fails(kernel.run("%agent attach x"), "not a session's id")
 
 
-def test_a_message_steers_the_turn_that_runs(kernel: Kernel, model: ScriptedModel) -> None:
-    id = begin(kernel, model, "helmsman")
-    fails(kernel.run("%agent steer Turn left"), "not at work", "%%agent helmsman")
-    fails(kernel.run("%agent steer"), "Usage: %agent steer")
-    model.script[:] = [[call("bash", command="until [ -e go ]; do sleep 0.05; done")], [say("Left.")]]
-    assert kernel.run(SEND).status == "ok"
-    assert "is told" in kernel.run(f"%agent steer --session {id[-6:]} Turn left").printed
-    (workspace,) = kernel.folder.glob(f"agents/*{id[-6:]}")
-    (workspace / "go").touch()
-    answer = kernel.run(f"%agent attach {id}")
-    assert answer.bundle[MIME]["turn"] == 2
-    steps = [(step["kind"], step.get("text")) for step in answer.transcript["steps"]]
-    assert ("steer", "Turn left") in steps
-    assert steps[-1][0] == "text"
-    assert "Turn left" in str(model.requests[-1]["messages"])
-
-
 def test_a_session_is_ended_by_its_suffix(kernel: Kernel, model: ScriptedModel) -> None:
     id = begin(kernel, model, "ender")
     assert f"{id} is archived" in kernel.run(f"%agent archive {id[-6:]}").printed
     assert "archived" in text(kernel.run(f"%agent show {id[-6:]}"))
     assert f"{id} is deleted" in kernel.run(f"%agent delete {id[-6:]}").printed
     fails(kernel.run("%agent files"), "no session yet")
-
-
-def test_completion_asks_the_server(kernel: Kernel, model: ScriptedModel) -> None:
-    kernel.run("%agent define tabbed --model claude-opus-4-7")
-    kernel.run("%agent env tab-lab")
-    id = begin(kernel, model, "tabber")
-    kernel.run("import time; time.sleep(1.1)")
-    assert {"tabbed", "tabber"} <= set(kernel.complete("%%agent tab"))
-    assert "tabbed" in kernel.complete("%agent diff tab")
-    assert "tab-lab" in kernel.complete("%%agent tabbed --env tab")
-    assert id in kernel.complete("%agent attach sesn_")
-    assert id[-6:] in kernel.complete(f"%agent files {id[-6:-3]}")
-    assert "tabbed" in kernel.complete("%agent show tab")
-    assert "--memory" in kernel.complete("%agent env lab --mem")
-    assert "--system" in kernel.complete("%%agent define x --sys")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_agents import __version__
 from jupyter_agents.kernel.skew import skew
 
 
@@ -24,6 +25,8 @@ def test_the_older_one_is_upgraded(server: str, kernel: str, says: str) -> None:
 
 def test_the_same_version_needs_nothing() -> None:
     assert skew("0.1.0", "0.1.0") is None
+    assert skew(__version__) is None
+    assert skew(None) is None
 
 
 def test_a_version_that_is_none() -> None:
