@@ -141,13 +141,16 @@ class ModelError(JupyterAgentsError):
         A ``session.error`` type (spec section 4.5), such as ``model_overloaded_error``.
     transient:
         True where the same request may succeed later.
+    too_long:
+        True where the request was refused because it is longer than the model's context window.
     """
 
-    def __init__(self, message: str, *, type: str, transient: bool) -> None:
+    def __init__(self, message: str, *, type: str, transient: bool, too_long: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.type = type
         self.transient = transient
+        self.too_long = too_long
 
 
 class SandboxError(JupyterAgentsError):

@@ -14,7 +14,8 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, Literal, Required, Union, get_args, get_origin
+from os import PathLike
+from typing import IO, Annotated, Any, Literal, Required, Union, get_args, get_origin
 
 import typing_extensions as te
 from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter, ValidationError
@@ -23,6 +24,7 @@ from jupyter_agents.errors import InvalidRequest
 
 HEADERS = frozenset({"betas", "workspace_id"})
 TAGS = ("type", "name")
+NOT_JSON = (IO, PathLike)
 
 Validator = Callable[[object], dict[str, Any]]
 
@@ -179,6 +181,7 @@ def _strict_typeddict(hint: Any) -> Any:
 
 def _strict_union(arguments: tuple[Any, ...]) -> Any:
     """Plain members as they are; dict members told apart by their first tag, so that errors are short."""
+    arguments = tuple(a for a in arguments if get_origin(a) not in NOT_JSON)
     if str in arguments:
         arguments = tuple(a for a in arguments if get_origin(a) is not Literal)
     tagged: list[tuple[Any, str, str]] = []

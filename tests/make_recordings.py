@@ -1,4 +1,4 @@
-"""Makes the run files that come with the package: ``python -m tests.make_recordings``.
+"""Makes the run files that come with the package: ``python -m tests.make_recordings [NAME ...]``.
 
 Each notebook is run once against a scripted model, with the tools really running. Run it again when
 the tools' definitions change, since a recorded answer is found by them.
@@ -64,7 +64,76 @@ QUICKSTART = [
     ),
 ]
 
-NOTEBOOKS = {"01-quickstart": QUICKSTART}
+KERNEL_TOOLS = [
+    Reply(
+        [
+            say("I'll add up the second half for each region and look at the targets."),
+            call("total", region="north", first=7),
+            call("total", region="south", first=7),
+            call("target", region="north"),
+            call("target", region="south"),
+            call("target", region="east"),
+        ],
+        usage={"input_tokens": 812, "output_tokens": 214},
+    ),
+    Reply(
+        [
+            say(
+                "Neither of them:\n\n"
+                "| region | July to December | target |\n|---|---|---|\n"
+                "| north | 1,455 | 1,500 |\n| south | 990 | 1,500 |\n\n"
+                "The north misses its target by 45. "
+                "There is no target for the east: the notebook knows north and south only."
+            )
+        ],
+        usage={"input_tokens": 1163, "output_tokens": 127},
+    ),
+]
+
+MEANS = """\
+import csv, json
+from collections import defaultdict
+
+values = defaultdict(list)
+with open("/mnt/notebook/temperatures.csv") as file:
+    for row in csv.DictReader(file):
+        values[row["city"]].append(float(row["celsius"]))
+with open("/workspace/names.json") as file:
+    countries = json.load(file)
+means = {
+    city: {"celsius": sum(found) / len(found), "country": countries[city]} for city, found in values.items()
+}
+with open("means.json", "w") as file:
+    json.dump(means, file, indent=2)
+with open("means.csv", "w") as file:
+    print("city,celsius,country", file=file)
+    for city, row in means.items():
+        print(city, row["celsius"], row["country"], sep=",", file=file)
+"""
+
+FILES = [
+    Reply(
+        [
+            say("I'll look at both files first."),
+            call("bash", command="head -n 3 /mnt/notebook/temperatures.csv; cat /workspace/names.json"),
+        ],
+        usage={"input_tokens": 1210, "output_tokens": 74},
+    ),
+    Reply(
+        [call("write", file_path="/workspace/means.py", content=MEANS)],
+        usage={"input_tokens": 1388, "output_tokens": 312},
+    ),
+    Reply(
+        [call("bash", command="python3 means.py && cat means.csv")],
+        usage={"input_tokens": 1731, "output_tokens": 61},
+    ),
+    Reply(
+        [say("`means.csv` and `means.json` hold the mean of each city, with its country. Cairo is warmest.")],
+        usage={"input_tokens": 1840, "output_tokens": 48},
+    ),
+]
+
+NOTEBOOKS = {"01-quickstart": QUICKSTART, "03-kernel-tools": KERNEL_TOOLS, "04-files": FILES}
 
 
 def record(name: str, script: list[Reply]) -> None:
@@ -86,5 +155,5 @@ def record(name: str, script: list[Reply]) -> None:
 
 
 if __name__ == "__main__":
-    for notebook, answers in NOTEBOOKS.items():
-        record(notebook, answers)
+    for notebook in sys.argv[1:] or NOTEBOOKS:
+        record(notebook, NOTEBOOKS[notebook])

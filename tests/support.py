@@ -149,11 +149,11 @@ def wait_ready(path: Path, alive: Any, log: Path) -> str:
 
 
 @contextmanager
-def serving(home: Home) -> Iterator[Server]:
+def serving(home: Home, launch: Sequence[str] = ("-m", "jupyter_agents.cli")) -> Iterator[Server]:
     """``python -m jupyter_agents.cli serve``, as a user starts it."""
     ready = home.folder / "ready.json"
     ready.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "jupyter_agents.cli", "serve", "--root-dir", str(home.root)]
+    command = [sys.executable, *launch, "serve", "--root-dir", str(home.root)]
     command += ["--token-file", str(home.folder / "token"), "--ready-file", str(ready)]
     with (home.folder / "log").open("ab") as log:
         process = subprocess.Popen(command, env=home.environment(), stdout=log, stderr=log)

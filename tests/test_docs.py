@@ -8,9 +8,19 @@ from types import ModuleType
 
 import pytest
 
-from jupyter_agents.domain import settings
+from jupyter_agents.domain import pricing, settings
 from jupyter_agents.kernel import options
-from jupyter_agents.server import agents, environments, events, files, local, sessions, threads, unbuilt
+from jupyter_agents.server import (
+    agents,
+    environments,
+    events,
+    files,
+    local,
+    resources,
+    sessions,
+    threads,
+    unbuilt,
+)
 from jupyter_agents.server.app import JupyterAgents
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -30,7 +40,7 @@ def test_every_metadata_key_is_documented(key: str) -> None:
     assert f"`jupyter-agents/{key}`" in page("configuration.md")
 
 
-@pytest.mark.parametrize("module", [agents, environments, sessions, events, threads, files])
+@pytest.mark.parametrize("module", [agents, environments, sessions, events, threads, files, resources])
 def test_every_route_is_documented(module: ModuleType) -> None:
     for pattern, _ in module.ROUTES:
         assert f"`{pattern.replace('([^/]+)', '{id}')}`" in page("api.md")
@@ -55,6 +65,12 @@ def test_every_option_of_the_cell_magic_is_documented() -> None:
 def test_every_subcommand_is_documented() -> None:
     for name in options.SUBCOMMANDS:
         assert f"`%agent {name}" in page("magics.md"), name
+
+
+def test_every_model_that_takes_system_messages_is_documented() -> None:
+    takes = {name for name in pricing.known_models() if pricing.model(name).system_messages}
+    line = page("api.md").partition("Models that take one:")[2].partition("Others")[0]
+    assert set(re.findall(r"`([^`]+)`", line)) == takes
 
 
 def test_links_lead_somewhere() -> None:

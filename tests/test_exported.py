@@ -10,7 +10,7 @@ import jupyter_agents
 
 EXPORTED = {
     "jupyter_agents": jupyter_agents.__all__,
-    "jupyter_agents.testing": ["Fault", "Reply", "ScriptedModel", "call", "say", "think"],
+    "jupyter_agents.testing": ["Fault", "Reply", "ScriptedModel", "call", "say", "summary", "think"],
 }
 
 

@@ -22,7 +22,8 @@ FLOORS: dict[str, set[str]] = {
     "runtime": BASE | {"domain", "store", "sandbox"},
     "server": BASE | {"domain", "store", "sandbox", "runtime"},
     "kernel": BASE,
-    "cli": BASE | {"server", "kernel"},
+    "commands": BASE | {"domain", "store", "sandbox", "runtime", "server", "kernel"},
+    "cli": BASE | {"server", "kernel", "commands"},
     "__init__": {"_version", "server", "kernel"},
 }
 FREE = {"testing"}

@@ -25,6 +25,7 @@ exporters: Any = nbconvert
 ROOT = Path(__file__).parent.parent
 RECORDINGS = ROOT / "jupyter_agents" / "recordings"
 NAME = "01-quickstart.ipynb"
+TOOLS = "03-kernel-tools.ipynb"
 OWN = ("ANTHROPIC_", "JUPYTER", "JPY_")
 NUMBERS = "0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2584, 4181"
 STEPS = ("I'll write the script", "/workspace/fibonacci.py", "python3 fibonacci.py && wc -l", "4181")
@@ -45,21 +46,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     made.mkdir()
     tmp_path.chmod(0o755)
     made.chmod(0o755)
-    shutil.copy(ROOT / "notebooks" / NAME, made)
+    for name in (NAME, TOOLS):
+        shutil.copy(ROOT / "notebooks" / name, made)
     return made
 
 
-def with_nbclient(folder: Path) -> Any:
-    book = formats.read(folder / NAME, as_version=4)
+def with_nbclient(folder: Path, name: str = NAME) -> Any:
+    book = formats.read(folder / name, as_version=4)
     resources = {"metadata": {"path": str(folder)}}
     nbclient.NotebookClient(book, timeout=60, resources=resources).execute()
     return book
 
 
-def with_papermill(folder: Path) -> Any:
+def with_papermill(folder: Path, name: str = NAME) -> Any:
     target = folder / "out.ipynb"
     papermill.execute_notebook(
-        str(folder / NAME), str(target), cwd=str(folder), progress_bar=False, log_output=False
+        str(folder / name), str(target), cwd=str(folder), progress_bar=False, log_output=False
     )
     return formats.read(target, as_version=4)
 
@@ -107,6 +109,34 @@ def test_the_quickstart_runs_from_its_recording(
     assert "Traceback" not in html
 
 
+@pytest.mark.parametrize("execute", [with_nbclient, with_papermill])
+def test_functions_of_the_notebook_really_run_in_a_replay(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, execute: Callable[[Path, str], Any]
+) -> None:
+    monkeypatch.setenv("JUPYTER_AGENTS_REPLAY", str(RECORDINGS))
+    book = execute(folder, TOOLS)
+    formats.validate(book)
+    assert "['north', 'south']" in "".join(
+        output.get("text", "") for cell in book.cells for output in cell.get("outputs", ())
+    )
+    transcript = the_run(book)[MIME]["transcript"]
+    assert (transcript["status"], transcript["footer"]["replayed"]) == ("done", True)
+    calls = [step for step in transcript["steps"] if step["kind"] == "tool"]
+    assert [(step["name"], step["status"], step["place"]) for step in calls] == [
+        *[("total", "ok", "kernel")] * 2,
+        *[("target", "ok", "kernel")] * 2,
+        ("target", "error", "kernel"),
+    ]
+    assert '"total": 1455.0' in calls[0]["output"][0]["text"]
+    assert calls[1]["shown"][0]["text"] == "6 sales of the south were added up\n"
+    assert calls[4]["output"][0]["text"].startswith("KeyError: 'east'")
+    html, _ = exporters.HTMLExporter().from_notebook_node(book)
+    markdown, _ = exporters.MarkdownExporter().from_notebook_node(book)
+    for export in (html, markdown):
+        for words in ("kernel · total", "1455.0", "6 sales of the north were added up", "KeyError"):
+            assert words in export, words
+
+
 def test_the_quickstart_command_needs_no_key(folder: Path) -> None:
     command = [sys.executable, "-m", "jupyter_agents.cli", "quickstart", str(folder / NAME)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
@@ -130,8 +160,31 @@ def test_the_quickstart_command_says_what_failed(folder: Path) -> None:
     formats.write(book, folder / NAME)
     command = [sys.executable, "-m", "jupyter_agents.cli", "quickstart", str(folder / NAME)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "There is no agent 'codr'. Did you mean coder?" in done.stderr
     assert "Traceback" not in done.stderr
     missing = subprocess.run([*command[:-1], "none.ipynb"], capture_output=True, text=True, timeout=60)
-    assert (missing.returncode, "cannot be read" in missing.stderr) == (2, True)
+    assert (missing.returncode, "cannot be read" in missing.stderr) == (1, True)
+
+
+def test_files_go_in_and_come_out_from_the_recording(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTER_AGENTS_REPLAY", str(RECORDINGS))
+    shutil.copy(ROOT / "notebooks" / "04-files.ipynb", folder)
+    book = formats.read(folder / "04-files.ipynb", as_version=4)
+    nbclient.NotebookClient(book, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
+    data = the_run(book)
+    transcript = data[MIME]["transcript"]
+    assert transcript["status"] == "done" and transcript["footer"]["replayed"] is True
+    tools = [step for step in transcript["steps"] if step["kind"] == "tool"]
+    assert [step["status"] for step in tools] == ["ok", "ok", "ok"]
+    assert "city,celsius" in tools[0]["output"][0]["text"] and "Norway" in tools[0]["output"][0]["text"]
+    assert [file["path"] for file in transcript["files"]] == ["means.csv", "means.json", "means.py"]
+    (made,) = folder.glob("agents/analyst-*/means.csv")
+    assert made.read_text().splitlines() == [
+        "city,celsius,country",
+        "Oslo,5.0,Norway",
+        "Cairo,30.0,Egypt",
+        "Lima,19.0,Peru",
+    ]
+    printed = "".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", ()))
+    assert "Cairo,30.0,Egypt" in printed and "messages: 7 tokens out: 48 end_turn" in printed

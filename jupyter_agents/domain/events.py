@@ -148,6 +148,13 @@ def error(type: str, message: str, retry: Literal["retrying", "exhausted", "term
     }
 
 
+def repository_error(type: str, message: str, url: str) -> Doc:
+    """``session.error`` of a repository: the session goes on without it (spec section 4.5)."""
+    body = error(type, message, "retrying")
+    body["error"]["repository_url"] = url
+    return body
+
+
 def request_end(start_id: str, usage: Mapping[str, int], *, is_error: bool) -> Doc:
     """``span.model_request_end`` with its four token counts."""
     keys = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")

@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_agents.domain import content
 from jupyter_agents.domain.events import ANSWERS
 from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.system_messages import check as check_system_message
 from jupyter_agents.errors import Conflict, InvalidRequest, NotSupported
 
 Doc = dict[str, Any]
@@ -26,11 +27,14 @@ def check(state: State, events: Sequence[Doc]) -> None:
         raise Conflict("The session is terminated and takes no more events.")
     answered = {e[ANSWERS[e["type"]]] for e in state.queue if e["type"] in ANSWERS}
     interrupted = any(e["type"] == "user.interrupt" for e in state.queue)
+    check_system_message(state, events)
     for position, event in enumerate(events):
         where = f"events.{position}"
         kind = event["type"]
-        if kind in ("user.define_outcome", "system.message"):
+        if kind == "user.define_outcome":
             raise NotSupported(kind)
+        if kind == "system.message":
+            continue
         if kind == "user.tool_result":
             raise InvalidRequest(f"{where}: user.tool_result is for self-hosted environments only.")
         if kind == "user.interrupt":

@@ -16,15 +16,18 @@ from importlib.resources import files
 from typing import Any
 
 PLAIN_MAX_TOKENS = 8192
+PLAIN_CONTEXT = 64_000
 GEO_SURCHARGE = Decimal("1.1")
+SEARCH_PRICE = Decimal("0.01")
 
 
 @dataclass(frozen=True)
 class Model:
     """One model's facts.
 
-    max_tokens and context are tokens; features are request fields it takes; effort is the level where
-    none is given and efforts are all it has; geo tells whether it takes ``inference_geo``.
+    max_tokens and context are tokens; features are request fields it takes; system_messages tells whether
+    it takes them in mid-conversation; effort is the level where none is given and efforts are all it has;
+    geo tells whether it takes ``inference_geo``.
     """
 
     id: str
@@ -35,7 +38,13 @@ class Model:
     effort: str | None = None
     efforts: tuple[str, ...] = ()
     fast: bool = False
+    system_messages: bool = False
     geo: bool = True
+
+    @property
+    def window(self) -> int:
+        """The context window in tokens; a careful guess where it is not known."""
+        return self.context or PLAIN_CONTEXT
 
 
 @cache
@@ -70,6 +79,7 @@ def model(model_id: str) -> Model:
         efforts=tuple(_table()["efforts"][entry["efforts"]]),
         fast=entry.get("fast", False),
         geo=entry.get("geo", True),
+        system_messages=entry.get("system_messages", False),
     )
 
 
@@ -87,7 +97,8 @@ def list_cost(
     ----------
     usage:
         Token counts as in ``span.model_request_end.model_usage``; ``ephemeral_1h_input_tokens``
-        tells which part of the cache writes lives an hour.
+        tells which part of the cache writes lives an hour, ``web_search_requests`` how many
+        searches the endpoint made.
     on:
         The day of the request, which picks the price.
     """
@@ -112,7 +123,8 @@ def list_cost(
         "output": usage.get("output_tokens", 0),
     }
     cost = sum((Decimal(str(price[k])) * n for k, n in counts.items()), Decimal(0)) / 1_000_000
-    return cost * GEO_SURCHARGE if geo == "us" else cost
+    searches = SEARCH_PRICE * int(usage.get("web_search_requests", 0))
+    return (cost * GEO_SURCHARGE if geo == "us" else cost) + searches
 
 
 def cents(cost: Decimal) -> str:

@@ -26,6 +26,9 @@ def row(state: State, drafts: Iterable[Draft]) -> Doc:
     changes: Doc = {}
     for draft in drafts:
         kind, event = draft.event["type"], draft.event
+        if kind == "private.resources":
+            changes["resources"] = (draft.private or {})["resources"]
+            changes["updated_at"] = event["processed_at"]
         if draft.kind == "queued" and kind != "user.interrupt" and state.status == "idle":
             changes["status"] = "running"
         if draft.kind != "event":

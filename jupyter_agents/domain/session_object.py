@@ -3,7 +3,7 @@
 Source: spec sections 3.1 and 3.2. The stored object has fields of its own that the wire never shows:
 ``thread_id`` (the primary thread), ``notes`` (sentences for the system prompt), ``workspace_title``
 (what its workspace is named after, once the title has changed), ``startup_seconds`` and ``idled`` (of
-the primary thread).
+the primary thread) and, where it came from a run file, ``imported``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_agents.domain import budget, content, limits, pricing
-from jupyter_agents.domain.agents import TOOLSET, snapshot
+from jupyter_agents.domain import budget, content, limits, pricing, resources
+from jupyter_agents.domain.agents import snapshot
 from jupyter_agents.domain.environments import allowed_hosts
-from jupyter_agents.domain.tools import OFFERED
 from jupyter_agents.domain.usage import Usage
 from jupyter_agents.errors import InvalidRequest, NotSupported
 from jupyter_agents.ids import parse_time
 
 Doc = dict[str, Any]
 
-OWN_FIELDS = ("thread_id", "notes", "workspace_title", "startup_seconds", "idled")
+IMPORTED = "imported"
+OWN_FIELDS = ("thread_id", "notes", "workspace_title", "startup_seconds", "idled", IMPORTED)
 MAX_INITIAL_EVENTS = 50
+MOUNTED = ("file", "github_repository")
 MAX_FILE_DOCUMENTS = 100
 CLEARABLE = ("tools", "mcp_servers", "skills")
 
@@ -57,15 +58,6 @@ def check_runnable(agent: Mapping[str, Any], body: Mapping[str, Any]) -> None:
             f"budget: there is no price for the model {agent['model']['id'][:100]!r}.",
             code="model_not_budgetable",
         )
-    for tool in agent["tools"]:
-        if tool["type"] == "custom":
-            continue
-        for config in (tool["default_config"], *tool["configs"]):
-            if config["permission_policy"]["type"] == "auto":
-                raise NotSupported("permission_policy auto")
-        for config in tool["configs"] if tool["type"] == TOOLSET else ():
-            if config["enabled"] and config["name"] not in OFFERED:
-                raise NotSupported(f"the tool {config['name']}")
 
 
 def check_body(body: Mapping[str, Any]) -> None:
@@ -73,7 +65,7 @@ def check_body(body: Mapping[str, Any]) -> None:
     if body.get("vault_ids"):
         raise NotSupported("vault_ids")
     for resource in body.get("resources") or []:
-        if resource["type"] != "file":
+        if resource["type"] not in MOUNTED:
             raise NotSupported(f"resources of type {resource['type']}")
     initial = body.get("initial_events") or []
     if len(initial) > MAX_INITIAL_EVENTS:
@@ -95,7 +87,7 @@ def create_session(
     body: Mapping[str, Any],
     agent: Mapping[str, Any],
     environment: Mapping[str, Any],
-    resources: list[Doc],
+    mounted: list[Doc],
     *,
     session_id: str,
     thread_id: str,
@@ -110,7 +102,7 @@ def create_session(
         "title": None if title is None else limits.text("title", title, limits.MAX_TITLE),
         "environment_id": environment["id"],
         "agent": snapshot(agent),
-        "resources": resources,
+        "resources": mounted,
         "vault_ids": [],
         "metadata": limits.metadata(body.get("metadata", {})),
         "outcome_evaluations": [],
@@ -121,20 +113,17 @@ def create_session(
         "updated_at": now,
         "archived_at": None,
         "thread_id": thread_id,
-        "notes": _notes(environment, agent, resources),
+        "notes": [_network(environment, agent), *resources.notes(mounted)],
     }
 
 
-def _notes(environment: Mapping[str, Any], agent: Mapping[str, Any], resources: list[Doc]) -> list[str]:
+def _network(environment: Mapping[str, Any], agent: Mapping[str, Any]) -> str:
     hosts = allowed_hosts(environment, agent)
     if hosts is None:
-        network = "The sandbox reaches public hosts by HTTP and HTTPS only."
-    elif hosts:
-        network = f"The sandbox reaches these hosts only, by HTTP and HTTPS: {', '.join(hosts)}."
-    else:
-        network = "The sandbox has no network."
-    files = [f"- {resource['mount_path']}" for resource in resources]
-    return [network, *(["Files from the user:\n" + "\n".join(files)] if files else [])]
+        return "The sandbox reaches public hosts by HTTP and HTTPS only."
+    if hosts:
+        return f"The sandbox reaches these hosts only, by HTTP and HTTPS: {', '.join(hosts)}."
+    return "The sandbox has no network."
 
 
 def wire(doc: Mapping[str, Any], now: str) -> Doc:

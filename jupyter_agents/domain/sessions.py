@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from jupyter_agents.domain import budget, events, pricing
+from jupyter_agents.domain import budget, compaction, events, pricing
 from jupyter_agents.domain.events import RESULTS, Record
 from jupyter_agents.domain.usage import Usage
+from jupyter_agents.domain.window import EXCEEDED, Window
 from jupyter_agents.ids import parse_time
 
 Doc = dict[str, Any]
@@ -26,6 +27,8 @@ USES: dict[str, Kind] = {
     "agent.custom_tool_use": "custom",
 }
 EMPTY = {"type": "text", "text": ""}
+NEWS = "Note from the server: "
+"""How a text begins that the server, not the user, adds to the thread."""
 
 
 @dataclass
@@ -69,10 +72,13 @@ class State:
 
     session: the object as created, with later updates; always the same dict. next_agent: one that waits
     for the end of the turn. received: when the first client event came in. messages: the Messages
-    thread. owes: whether the model has yet to answer what stands last in it. announced: the calls that
-    the newest ``requires_action`` named. mcp: what each MCP server lists (`domain.mcp.Listed`). request:
-    the open model request. stopped: the newest stop reason. rounds, failures, cuts: model requests of
-    this turn, and how many of the last ones failed or were cut at their token limit.
+    thread. said: the texts of the client's user messages, which alone are what the user wants. owes:
+    whether the model has yet to answer what stands last in the thread. news: what the next request
+    tells the model behind the newest user message, so that what was said before stays cached. announced:
+    the calls that the newest ``requires_action`` named. mcp: what each MCP server lists
+    (`domain.mcp.Listed`). request: the open model request. stopped: the newest stop reason. rounds,
+    failures, cuts: model requests of this turn, and how many of the last ones failed or were cut at
+    their token limit. window: how full the model's context is.
     """
 
     session: Doc = field(default_factory=dict)
@@ -84,8 +90,10 @@ class State:
     last: datetime | None = None
     queue: list[Doc] = field(default_factory=list)
     messages: list[Doc] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     mcp: dict[str, Doc] = field(default_factory=dict)
+    news: list[str] = field(default_factory=list)
     calls: dict[str, Call] = field(default_factory=dict)
     answers: dict[str, Doc] = field(default_factory=dict)
     owes: bool = False
@@ -99,6 +107,7 @@ class State:
     rounds: int = 0
     failures: int = 0
     cuts: int = 0
+    window: Window = field(default_factory=Window)
     exhausted: bool = False
     usage: Usage = field(default_factory=Usage)
     running_since: datetime | None = None
@@ -113,6 +122,13 @@ class State:
     def waiting(self) -> list[Call]:
         """The calls that only the client can bring on."""
         return [call for call in self.calls.values() if call.waits]
+
+    @property
+    def news_blocks(self) -> list[Doc]:
+        """The news as they go behind the newest message, where that is the user's."""
+        if not self.news or not self.messages or self.messages[-1]["role"] != "user":
+            return []
+        return [{"type": "text", "text": NEWS + "\n".join(self.news)}]
 
     @property
     def max_turns(self) -> int:
@@ -134,6 +150,11 @@ class State:
         """Whether the session is idle in the middle of a turn."""
         return bool(self.announced) or self.paused
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the thread must get shorter before the model is asked again."""
+        return self.window.crowded(self.session["agent"]["model"]["id"])
+
     def startup(self, at: datetime) -> float:
         """Seconds from the first client event until `at`."""
         return 0.0 if self.received is None else round((at - self.received).total_seconds(), 6)
@@ -150,10 +171,11 @@ class State:
 def apply(state: State, record: Record) -> State:
     """`state` after `record`. The state given is used up. Unknown types pass through.
 
-    Handled: queued client events; ``private.session``, ``private.note``, ``private.mcp``; ``user.*``;
+    Handled: queued client events; ``private.session``, ``private.note``, ``private.resources``,
+    ``private.mcp``; ``user.*``, ``system.message``;
     ``agent.tool_use``, ``agent.mcp_tool_use``, ``agent.custom_tool_use``, and their results;
-    ``span.model_request_start`` and ``_end``; ``session.status_*``, ``session.error``,
-    ``session.usage``, ``session.updated``.
+    ``agent.thread_context_compacted``; ``span.model_request_start`` and ``_end``; ``session.status_*``,
+    ``session.error``, ``session.usage``, ``session.updated``.
     """
     state.seq = record.seq
     event = record.event
@@ -183,9 +205,22 @@ def _mcp(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.mcp = state.mcp | {private["server"]: listed}
 
 
+def _resources(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.session["resources"] = private["resources"]
+    state.news += private["news"]
+
+
 def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
     _user_turn(state)["content"] += event["content"]
+    state.said += [block["text"] for block in event["content"] if block["type"] == "text"]
+
+
+def _system_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    _dequeue(state, event)
+    if not state.messages or state.messages[-1]["role"] != "system":
+        state.messages.append({"role": "system", "content": []})
+    state.messages[-1]["content"] += event["content"]
 
 
 def _confirmation(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -221,6 +256,9 @@ def _call(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 def _result(state: State, event: Doc, private: Doc, at: datetime) -> None:
     _dequeue(state, event)
+    if "usage" in private:
+        model = state.session["agent"]["model"] | {"speed": "standard"}
+        state.usage.add(model, private["usage"], at)
     call = state.calls.get(event[RESULTS[event["type"]]])
     if call is None or call.done:
         return
@@ -245,7 +283,14 @@ def _user_turn(state: State) -> Doc:
 
 def _request_start(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.request = event["id"]
+    state.window.compacting = bool(private.get("compaction"))
+    if state.window.compacting:
+        return
     state.rounds += 1
+    blocks = state.news_blocks
+    if blocks:
+        state.messages[-1]["content"] += blocks
+        state.news = []
 
 
 def _request_end(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -253,17 +298,29 @@ def _request_end(state: State, event: Doc, private: Doc, at: datetime) -> None:
     used = event["model_usage"] | private.get("usage", {})
     state.usage.add(state.session["agent"]["model"], used, at)
     if event["is_error"]:
+        state.window.failed(private)
+        return
+    state.failures = 0
+    if state.window.compacting:
+        state.window.summarised()
         return
     response = private["response"]
     state.params = private.get("request", state.params)
-    state.failures = 0
     state.stop_reason = response["stop_reason"]
     state.stop_details = response.get("stop_details")
     state.cuts = state.cuts + 1 if private.get("cut") else 0
-    state.owes = response["stop_reason"] == "pause_turn"
+    state.owes = response["stop_reason"] in ("pause_turn", EXCEEDED)
+    state.window.answered(response["stop_reason"], used, state.session["agent"]["model"]["id"])
     content = [block for block in response["content"] if block != EMPTY]
     if content:
         state.messages.append({"role": "assistant", "content": content})
+
+
+def _compacted(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.messages = compaction.compacted(state.messages, private["summary"], private["from"])
+    state.window.shortened()
+    if state.owes and state.messages[-1]["role"] == "assistant":
+        _user_turn(state)["content"].append(compaction.GO_ON)
 
 
 def _running(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -271,7 +328,7 @@ def _running(state: State, event: Doc, private: Doc, at: datetime) -> None:
         state.startup_seconds = state.startup(at)
     if state.status == "idle" and not state.mid_turn:
         state.turn += 1
-        state.rounds = state.failures = state.cuts = 0
+        state.rounds = state.failures = state.cuts = state.window.attempts = 0
         state.stop_reason = state.stop_details = None
     state.status, state.announced, state.stopped = "running", frozenset(), None
     state.running_since = state.running_since or at
@@ -284,6 +341,7 @@ def _rescheduled(state: State, event: Doc, private: Doc, at: datetime) -> None:
 
 def _error(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.exhausted = event["error"]["retry_status"]["type"] == "exhausted"
+    state.news += private.get("news", [])
 
 
 def _usage(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -318,7 +376,9 @@ HANDLERS = {
     "private.session": _created,
     "private.note": _note,
     "private.mcp": _mcp,
+    "private.resources": _resources,
     "user.message": _user_message,
+    "system.message": _system_message,
     "user.tool_confirmation": _confirmation,
     "user.custom_tool_result": _result,
     "user.interrupt": _interrupted,
@@ -327,6 +387,7 @@ HANDLERS = {
     "agent.custom_tool_use": _call,
     "agent.tool_result": _result,
     "agent.mcp_tool_result": _result,
+    "agent.thread_context_compacted": _compacted,
     "span.model_request_start": _request_start,
     "span.model_request_end": _request_end,
     "session.status_running": _running,

@@ -1,8 +1,8 @@
 """Our own metadata keys: what environments and sessions ask of their sandbox.
 
 ``jupyter-agents/{sandbox,image,cpus,memory,pids,disk,idle-timeout}`` on an environment or a session,
-``jupyter-agents/{workspace,max-turns,notebook,forked-from}`` on a session. The session's value beats
-the environment's, that beats the server's; none goes above the server's ceilings.
+``jupyter-agents/{workspace,max-turns,notebook,notebook-folder,forked-from}`` on a session. The session's
+value beats the environment's, that beats the server's; none goes above the server's ceilings.
 Source: docs/decisions.md "Names".
 """
 
@@ -16,7 +16,7 @@ from jupyter_agents.errors import InvalidRequest, NotSupported
 
 PREFIX = "jupyter-agents/"
 SHARED = frozenset({"sandbox", "image", "cpus", "memory", "pids", "disk", "idle-timeout", "hosting"})
-SESSION = frozenset({"workspace", "max-turns", "notebook", "forked-from"})
+SESSION = frozenset({"workspace", "max-turns", "notebook", "notebook-folder", "forked-from"})
 SANDBOXES = ("auto", "docker", "bubblewrap", "landlock")
 MOST_TURNS = 10_000
 UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
@@ -93,6 +93,14 @@ def _size(key: str, text: str | None, default: int, ceiling: int) -> int:
     if found is None or not float(found[1]):
         raise InvalidRequest(f"metadata.{PREFIX}{key}: {text[:50]!r} is not a size such as 512MiB or 1GiB.")
     return int(_below(key, float(found[1]) * UNITS[found[2]], ceiling, text))
+
+
+def notebook_folder(metadata: Mapping[str, str]) -> bool:
+    """Whether the session's sandbox may show its notebook's folder; raises `InvalidRequest`."""
+    given = metadata.get(f"{PREFIX}notebook-folder", "yes")
+    if given not in ("yes", "no"):
+        raise InvalidRequest(f"metadata.{PREFIX}notebook-folder: expected yes or no.")
+    return given == "yes"
 
 
 def _seconds(text: str | None, default: float, ceiling: float) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_agents.domain.compaction import MAX_COMPACTIONS
 from jupyter_agents.domain.events import ANSWERS
 from jupyter_agents.domain.sessions import Call, State
 
@@ -40,7 +41,14 @@ class Settle:
 
 @dataclass(frozen=True)
 class CallModel:
-    """Take the queued user messages, then ask the model."""
+    """Take the queued messages, then ask the model."""
+
+    messages: list[Doc]
+
+
+@dataclass(frozen=True)
+class Compact:
+    """Take the queued user messages, then have the conversation summarised, so that it fits again."""
 
     messages: list[Doc]
 
@@ -82,7 +90,7 @@ class EndTurn:
     error: tuple[str, str] | None = None
 
 
-Step = Wait | Stop | StartTurn | Settle | CallModel | RunTools | Deny | Retry | Interrupt | EndTurn
+Step = Wait | Stop | StartTurn | Settle | CallModel | Compact | RunTools | Deny | Retry | Interrupt | EndTurn
 
 
 def step(state: State) -> Step:
@@ -105,8 +113,15 @@ def step(state: State) -> Step:
 
 
 def queued_messages(state: State) -> list[Doc]:
-    """The user messages that the model has not been given yet."""
-    return [event for event in state.queue if event["type"] == "user.message"]
+    """The messages that the model is given next: the user's, then the system's, which follow a user turn."""
+    users = [event for event in state.queue if event["type"] == "user.message"]
+    follows = bool(users) or bool(state.messages and state.messages[-1]["role"] == "user")
+    return [*users, *(event for event in state.queue if follows and event["type"] == "system.message")]
+
+
+def _asked(state: State) -> bool:
+    """Whether a user message waits. A system message alone waits for the next turn."""
+    return any(event["type"] == "user.message" for event in state.queue)
 
 
 def begins(state: State) -> bool:
@@ -114,9 +129,7 @@ def begins(state: State) -> bool:
     if state.status != "idle":
         return False
     now = step(state)
-    return isinstance(now, StartTurn | Settle) or (
-        isinstance(now, Interrupt) and bool(queued_messages(state))
-    )
+    return isinstance(now, StartTurn | Settle) or (isinstance(now, Interrupt) and _asked(state))
 
 
 def _from_idle(state: State) -> Step:
@@ -127,7 +140,7 @@ def _from_idle(state: State) -> Step:
         return StartTurn()
     if state.paused and state.over_budget:
         return Wait()
-    pending = queued_messages(state) or (state.paused and state.owes)
+    pending = _asked(state) or (state.paused and state.owes)
     return StartTurn() if pending else Wait()
 
 
@@ -147,11 +160,7 @@ def _from_running(state: State) -> Step:
 def _ask_or_end(state: State) -> Step:
     if state.stop_reason == "refusal":
         return EndTurn({"type": "refusal"}, state.stop_details)
-    if state.stop_reason == "model_context_window_exceeded":
-        message = "The conversation no longer fits the model's context window; start a new session."
-        return EndTurn({"type": "retries_exhausted"}, error=("compaction_limit_reached_error", message))
-    queued = queued_messages(state)
-    if not (state.owes or queued):
+    if not (state.owes or _asked(state)):
         return EndTurn({"type": "end_turn"})
     if state.cuts > MAX_CUTS:
         message = f"The model's answer was cut at its token limit {state.cuts} times in a row."
@@ -161,7 +170,16 @@ def _ask_or_end(state: State) -> Step:
         return EndTurn({"type": "retries_exhausted"}, error=("tool_use_limit_reached_error", message))
     if state.over_budget:
         return EndTurn({"type": "budget_reached"})
-    return CallModel(queued)
+    queued = queued_messages(state)
+    if not state.crowded:
+        return CallModel(queued)
+    if state.window.attempts >= MAX_COMPACTIONS:
+        message = (
+            "The conversation no longer fits the model's context window, even after it was summarised "
+            f"{MAX_COMPACTIONS} times; start a new session."
+        )
+        return EndTurn({"type": "retries_exhausted"}, error=("compaction_limit_reached_error", message))
+    return Compact(queued)
 
 
 def _requires_action(state: State) -> EndTurn:

@@ -7,11 +7,18 @@ from typing import Any
 
 from jupyter_agents.domain import mcp
 from jupyter_agents.domain.permissions import enabled_tools
+from jupyter_agents.domain.web_config import WEB_TOOLS
 
 Doc = dict[str, Any]
 
-OFFERED = frozenset({"bash", "read", "write", "edit", "glob", "grep"})
-"""The built-in tools that this server runs."""
+SANDBOX = frozenset({"bash", "read", "write", "edit", "glob", "grep"})
+"""The built-in tools that run in a sandbox."""
+
+WEB = frozenset(WEB_TOOLS)
+"""The built-in tools that this server runs itself."""
+
+OFFERED = SANDBOX | WEB
+"""The built-in tools that this server offers."""
 
 
 def _tool(name: str, description: str, required: tuple[str, ...], **properties: Doc) -> Doc:
@@ -82,6 +89,19 @@ BUILT_IN: dict[str, Doc] = {
             pattern=_string("A regular expression."),
             path=_string("A file or folder to search (default /workspace)."),
         ),
+        _tool(
+            "web_fetch",
+            "Get a web page as markdown, or a text, JSON, XML, PDF or image file. Public addresses only; "
+            "scripts are not run.",
+            ("url",),
+            url=_string("A whole http:// or https:// address."),
+        ),
+        _tool(
+            "web_search",
+            "Search the web; answers titles, addresses and excerpts. Read a page whole with web_fetch.",
+            ("query",),
+            query=_string("What to look for."),
+        ),
     )
 }
 
@@ -99,4 +119,4 @@ def definitions(agent: Mapping[str, Any], listed: mcp.Listed) -> list[Doc]:
 
 def needs_sandbox(agent: Mapping[str, Any]) -> bool:
     """Whether any tool of `agent` runs in a sandbox."""
-    return bool(enabled_tools(agent, OFFERED))
+    return bool(enabled_tools(agent, SANDBOX))

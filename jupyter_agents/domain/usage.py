@@ -21,18 +21,20 @@ class Usage:
     cache_read_input_tokens: int = 0
     ephemeral_5m: int = 0
     ephemeral_1h: int = 0
+    web_searches: int = 0
     cost: Decimal = Decimal(0)
     priced: bool = True
     active_seconds: float = 0.0
 
     def add(self, model: Doc, used: Doc, at: datetime) -> None:
-        """Count one request. `model` is the agent's model object, `used` its token counts."""
+        """Count one request. `model` is the agent's model object, `used` its token and search counts."""
         hourly = used.get("ephemeral_1h_input_tokens", 0)
         self.input_tokens += used["input_tokens"]
         self.output_tokens += used["output_tokens"]
         self.cache_read_input_tokens += used["cache_read_input_tokens"]
         self.ephemeral_1h += hourly
         self.ephemeral_5m += used["cache_creation_input_tokens"] - hourly
+        self.web_searches += used.get("web_search_requests", 0)
         cost = pricing.list_cost(
             model["id"], used, at.date(), speed=model.get("speed"), geo=model.get("inference_geo")
         )
@@ -55,7 +57,7 @@ class Usage:
             }
             if written
             else None,
-            "server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 0},
+            "server_tool_use": {"web_search_requests": self.web_searches, "web_fetch_requests": 0},
             "active_seconds": round(self.active_seconds, 3),
             "list_cost": {"amount": pricing.cents(self.cost), "currency": "USD"} if show_cost else None,
         }

@@ -8,19 +8,23 @@ from __future__ import annotations
 import asyncio
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from os import PathLike
 from typing import Any
 
 from jupyter_agents.kernel.agents import DEFAULT_AGENT, Definition
 from jupyter_agents.kernel.call import call, open_session
+from jupyter_agents.kernel.calls import Calls, Submit
 from jupyter_agents.kernel.conduct import conduct
+from jupyter_agents.kernel.desk import Desk
 from jupyter_agents.kernel.display import RunDisplay, publisher
 from jupyter_agents.kernel.environments import EnvironmentDefinition
 from jupyter_agents.kernel.foreground import check
 from jupyter_agents.kernel.notebook import current
 from jupyter_agents.kernel.problems import explain
 from jupyter_agents.kernel.run import Run
+from jupyter_agents.kernel.toolbox import of_functions
 
 DRAW_SECONDS = 0.1
 
@@ -28,14 +32,26 @@ DRAW_SECONDS = 0.1
 class Agent(Definition):
     """An agent as it should be; the first run with it creates or updates it on the server.
 
-    ``Agent("coder", model="claude-opus-4-7", system="...", tools=("bash", "read"))``
+    ``Agent("coder", model="claude-opus-4-7", system="...", tools=("bash", "read"))``. A function among
+    the tools is offered in each session of it by this kernel, and is no part of the stored agent.
     """
+
+    @property
+    def functions(self) -> list[Any]:
+        """Its tools that are functions of this kernel."""
+        return [one for one in self.tools or () if callable(one)]
+
+    @property
+    def _stored(self) -> Definition:
+        given = {field.name: getattr(self, field.name) for field in fields(Definition)}
+        names = None if self.tools is None else tuple(one for one in self.tools if not callable(one))
+        return Definition(**{**given, "tools": names})
 
     def define(self) -> Any:
         """Create or update it now; the SDK's agent object, with its version."""
         notebook = current()
         try:
-            agent, _ = notebook.worker.run(notebook.define(notebook.connect(), self))
+            agent, _ = notebook.worker.run(notebook.define(notebook.connect(), self._stored))
         except Exception as error:
             raise explain(error) from error
         return agent
@@ -69,6 +85,7 @@ def run(
     on_ask: str | None = None,
     record: str | None = None,
     replay: str | None = None,
+    tools: Sequence[Callable[..., Any]] | None = None,
 ) -> Run:
     """Send `prompt` to an agent and wait for the turn's end.
 
@@ -82,6 +99,9 @@ def run(
         The id of a session to go on with.
     env:
         A name, or an `Environment`; by default ``notebook``, which has no network.
+    tools:
+        Functions of this kernel that the agent may call, without asking; ``()`` takes them away, None
+        leaves a session's as they were.
     files:
         Files for the agent, mounted read-only as ``/workspace/<name>``.
     budget:
@@ -99,7 +119,7 @@ def run(
     UserError
         The call could not be made, or the turn failed, was refused or reached its budget.
     """
-    options = _options(agent, new, session, env, files, budget, max_turns, on_ask, record, replay)
+    options = _options(agent, new, session, env, files, budget, max_turns, on_ask, record, replay, tools)
     try:
         return call(current(), options, prompt, on_ask=_on_ask(), say=print, keep=lambda run: None)
     except Exception as error:
@@ -119,10 +139,11 @@ async def arun(
     on_ask: str | None = None,
     record: str | None = None,
     replay: str | None = None,
+    tools: Sequence[Callable[..., Any]] | None = None,
 ) -> Run:
     """`run`, for asyncio: other tasks go on meanwhile, and cancelling it stops the turn."""
     options = await asyncio.to_thread(
-        _options, agent, new, session, env, files, budget, max_turns, on_ask, record, replay
+        _options, agent, new, session, env, files, budget, max_turns, on_ask, record, replay, tools
     )
     notebook = current()
     try:
@@ -130,13 +151,32 @@ async def arun(
         opened = await notebook.worker.go(open_session(notebook, connection, options))
         made = Run(opened)
         asking = options.on_ask or _on_ask()
-        work = conduct(made, opened.turn(prompt), asking, lambda: None)
+        calls = Calls(made, *_desk())
+        work = conduct(made, opened.turn(prompt), asking, lambda: None, calls=calls)
         await _drawn(made, asyncio.wrap_future(notebook.worker.submit(work)))
         await notebook.worker.go(notebook.recordings.after(opened, record))
     except Exception as error:
         raise explain(error) from error
     check(made, asking)
     return made
+
+
+def _desk() -> tuple[Desk, Submit]:
+    """Kernel tools run where this coroutine does: sync ones between its tasks, async ones among them."""
+    loop, awaiting = asyncio.get_running_loop(), asyncio.current_task()
+
+    def serve() -> None:
+        try:
+            desk.serve()
+        except KeyboardInterrupt:
+            if awaiting is not None:
+                awaiting.cancel()
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(serve)
+
+    desk = Desk(wake)
+    return desk, lambda work: asyncio.run_coroutine_threadsafe(work, loop)
 
 
 async def _drawn(made: Run, work: asyncio.Future[None]) -> None:
@@ -167,9 +207,12 @@ def _options(
     on_ask: str | None,
     record: str | None,
     replay: str | None,
+    tools: Sequence[Callable[..., Any]] | None,
 ) -> Namespace:
+    offered = list(tools or ())
     if isinstance(agent, Agent):
         agent.define()
+        offered += agent.functions
     if isinstance(env, Environment):
         env.define()
     name = agent.name if isinstance(agent, Agent) else agent
@@ -184,6 +227,7 @@ def _options(
         on_ask=on_ask,
         record=record,
         replay=replay,
+        toolbox=of_functions(offered) if offered or tools is not None else None,
     )
 
 

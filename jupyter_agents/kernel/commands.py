@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
-from jupyter_agents.kernel import status
+from jupyter_agents.kernel import status, toolbox
 from jupyter_agents.kernel.call import show
+from jupyter_agents.kernel.client import Connection
 from jupyter_agents.kernel.conduct import answer
 from jupyter_agents.kernel.defining import Defining
 from jupyter_agents.kernel.looking import Looking
 from jupyter_agents.kernel.lookup import session_id
 from jupyter_agents.kernel.notebook import Notebook
+from jupyter_agents.kernel.options import attach_parser
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.session import AgentSession
 from jupyter_agents.kernel.steering import Steering
-from jupyter_agents.kernel.turns import last_turn
+from jupyter_agents.kernel.turns import last_turn, settled
 
 HELP = """\
 %%agent [NAME] [options]      send the cell's text to an agent; %%agent? has the options
@@ -39,7 +42,8 @@ HELP = """\
 %agent files [ID]             the files that a session was given and made
 %agent cost                   tokens and list cost by session and in all
 %agent doctor                 probe everything, and say what to do
-%agent attach ID              show the last turn of a session, and go on with it
+%agent attach ID [--tool F]   show the last turn of a session, and go on with it;
+                              calls of F that wait are answered
 %agent approve | deny REASON  answer the calls that wait in the latest session
 %agent interrupt              stop the latest session's turn
 %agent archive ID | delete ID end a session; delete its files too
@@ -53,12 +57,18 @@ A session's ID may be given by its last four characters or more."""
 class Commands(Defining, Looking, Steering):
     """What `%agent` can do.
 
-    say: prints a line. interactive: whether someone can answer questions.
+    say: prints a line. interactive: whether someone can answer questions. names: the notebook's
+    variables.
     """
 
     def __init__(
-        self, notebook: Notebook, say: Callable[[str], None], interactive: Callable[[], bool]
+        self,
+        notebook: Notebook,
+        say: Callable[[str], None],
+        interactive: Callable[[], bool],
+        names: Mapping[str, Any],
     ) -> None:
+        self._names = names
         self._notebook = notebook
         self._say = say
         self._interactive = interactive
@@ -116,7 +126,7 @@ class Commands(Defining, Looking, Steering):
 
     def sessions(self, line: str) -> None:
         """``%agent sessions``"""
-        found = self._notebook.worker.run(self._list(20))
+        found = self._notebook.worker.run(_list(self._notebook.connect(), 20))
         own = {session.id for session in self._notebook.sessions.values()}
         if not found:
             self._say("There are no sessions yet.")
@@ -127,8 +137,11 @@ class Commands(Defining, Looking, Steering):
 
     def attach(self, line: str) -> Run:
         """``%agent attach ID``: show the last turn, and go on with that session."""
-        session = self._notebook.worker.run(self._find(self._one(line, "attach ID")))
+        given = attach_parser().parse(line)
+        offered = toolbox.of_names(self._names, given.tool, given.tools_from)
+        session = self._notebook.worker.run(_find(self._notebook.connect(), given.id))
         self._notebook.remember(session)
+        session.toolbox = offered or session.toolbox
         count, _ = last_turn(self._notebook.worker.run(session.history()))
         if count > 1:
             self._say(f"{session.id} has had {count} turns; here is the last one.")
@@ -174,33 +187,35 @@ class Commands(Defining, Looking, Steering):
         _, turn = last_turn(past)
         if turn is None or not turn.waiting:
             raise AgentError(f"No call of {session.name} waits for an answer.")
+        answered: set[str] = set()
         for tool in turn.waiting:
             kind = next(event.type for event in past if event.id == tool.id)
+            if allow and kind == "agent.custom_tool_use" and tool.name in session.toolbox.offers:
+                continue
             self._notebook.worker.run(answer(session, tool, kind, allow, reason))
-        return self._rejoin(session, frozenset(event.id for event in past))
+            answered.add(tool.id)
+        return self._rejoin(session, answered, "allow" if allow and not answered else None)
 
-    def _rejoin(self, session: AgentSession, past: frozenset[str] = frozenset()) -> Run:
-        """Draw the last turn of `session` in this cell, and follow it."""
-        session.turns, turn = last_turn(self._notebook.worker.run(session.history()))
+    def _rejoin(
+        self, session: AgentSession, answered: AbstractSet[str] = frozenset(), on_ask: str | None = None
+    ) -> Run:
+        """Draw the last turn of `session` in this cell, and follow it.
+
+        answered: calls whose answers may not be in the history yet.
+        """
+        past = self._notebook.worker.run(session.history())
+        session.turns, turn = last_turn(past)
         if turn is None or turn.first_event_id is None:
             raise AgentError(f"The session {session.id} has had no turn yet.")
         run = Run(session)
         run.turn = session.turns
         run.begin(turn.first_event_id)
-        show(self._notebook, run, session.follow(), self._on_ask(), settled=past)
+        done = settled(past, {tool.id for tool in turn.waiting} - answered)
+        show(self._notebook, run, session.follow(), on_ask or self._on_ask(), settled=done)
         return run
 
     def _on_ask(self) -> str:
         return "return" if self._interactive() else "deny"
-
-    async def _find(self, id: str) -> AgentSession:
-        connection = self._notebook.connect()
-        whole = await session_id(connection, id)
-        return AgentSession(connection, await connection.sdk.beta.sessions.retrieve(whole))
-
-    async def _list(self, limit: int) -> list[Any]:
-        sessions = self._notebook.connect().sdk.beta.sessions
-        return list((await sessions.list(limit=limit)).data)
 
     def _forget(self, id: str) -> None:
         if self._notebook.latest is not None and self._notebook.latest.id == id:
@@ -219,6 +234,15 @@ class Commands(Defining, Looking, Steering):
         if len(words) != 1:
             raise AgentError(f"Usage: %agent {usage}")
         return words[0]
+
+
+async def _find(connection: Connection, id: str) -> AgentSession:
+    whole = await session_id(connection, id)
+    return AgentSession(connection, await connection.sdk.beta.sessions.retrieve(whole))
+
+
+async def _list(connection: Connection, limit: int) -> list[Any]:
+    return list((await connection.sdk.beta.sessions.list(limit=limit)).data)
 
 
 async def _awaited(work: Any) -> Any:

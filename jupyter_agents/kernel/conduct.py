@@ -9,11 +9,14 @@ Source: docs/decisions.md "Magics", spec 5.2 and 5.4.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from jupyter_agents.kernel.calls import Calls
+from jupyter_agents.kernel.glance import previews
 from jupyter_agents.kernel.run import Run, RunFile
 from jupyter_agents.kernel.session import AgentSession, text
 from jupyter_agents.kernel.steps import Tool
@@ -29,6 +32,7 @@ async def conduct(
     on_ask: str,
     changed: Callable[[], None],
     settled: frozenset[str] = frozenset(),
+    calls: Calls | None = None,
 ) -> None:
     """Take `events` into `run` until the turn is over or must wait.
 
@@ -42,10 +46,12 @@ async def conduct(
     changed:
         Called after each event, on the worker's thread.
     settled:
-        Ids of events whose question was answered already.
+        Ids of events, and of calls, whose question was answered already.
+    calls:
+        Runs the tools of this kernel.
     """
     async with aclosing(events) as following:
-        await _consume(run, following, on_ask, changed, settled)
+        await _consume(run, following, on_ask, changed, settled, calls)
     await finish(run)
     changed()
 
@@ -59,15 +65,11 @@ async def finish(run: Run) -> None:
     changes = await connection.get(f"sessions/{session.id}/changes?after={run.transcript.first_event_id}")
     made = [change for change in changes["data"] if change["path"] not in session.files]
     run.files = _files(made, run.sandbox, connection.is_local)
-    before = list_cost(session.resource)
-    after = list_cost(await session.refresh())
-    run.cost = None if after is None else round(after - (before or 0.0), 6)
-
-
-def list_cost(session: Any) -> float | None:
-    """The session's list cost so far, US dollars."""
-    cost = getattr(session.usage, "list_cost", None)
-    return None if cost is None else int(cost.amount) / 100
+    workspace = _workspace(run.sandbox, connection.is_local)
+    run.previews = await asyncio.to_thread(previews, workspace, [file.path for file in run.files])
+    await session.refresh()
+    asked = await connection.get(f"sessions/{session.id}/requests?turn={run.transcript.first_event_id}")
+    run.cost = asked["cost_usd"]
 
 
 async def _consume(
@@ -76,25 +78,37 @@ async def _consume(
     on_ask: str,
     changed: Callable[[], None],
     settled: frozenset[str],
+    calls: Calls | None,
 ) -> None:
-    answered: set[str] = set()
+    answered = set(settled)
+    running: set[str] = set()
     async for event in events:
         if run.transcript.first_event_id is None:
-            run.begin(event.id)
+            run.begin(event.id, sent=True)
             continue
         run.add(event)
         changed()
         if run.transcript.over:
             return
-        if run.status != "waiting" or event.type != "session.status_idle" or event.id in settled:
+        ended = running - run.transcript.running
+        running -= ended
+        asks = event.type == "session.status_idle" and event.id not in settled
+        if running or run.status != "waiting" or not (asks or ended):
+            continue
+        waiting = [tool for tool in run.transcript.waiting if tool.id not in answered]
+        if calls is not None:
+            for tool in waiting:
+                if calls.takes(tool, _event_type(run, tool)) and await calls.answer(tool, on_ask, changed):
+                    running.add(tool.id)
+        answered |= running
+        if running:
             continue
         if on_ask in ("return", "fail"):
             return
         if on_ask in ("deny", "allow"):
-            for tool in run.transcript.waiting:
-                if tool.id not in answered:
-                    answered.add(tool.id)
-                    await answer(run.session, tool, _event_type(run, tool), on_ask == "allow")
+            for tool in waiting:
+                answered.add(tool.id)
+                await answer(run.session, tool, _event_type(run, tool), on_ask == "allow")
 
 
 async def answer(session: AgentSession, tool: Tool, kind: str, allow: bool, reason: str = NOBODY) -> None:
@@ -121,10 +135,15 @@ def _event_type(run: Run, tool: Tool) -> str:
 def _files(changes: list[dict[str, Any]], sandbox: Any, local: bool) -> list[RunFile]:
     """The last change of each file that is still there."""
     latest = {str(change["path"]): change for change in changes}
-    workspace = Path(sandbox["workspace"]) if local and sandbox.get("workspace") else None
+    workspace = _workspace(sandbox, local)
     base = sandbox.get("path")
     return [
         RunFile(change, workspace, f"{base}/{path}" if base else None)
         for path, change in sorted(latest.items())
         if change["kind"] != "deleted"
     ]
+
+
+def _workspace(sandbox: Any, local: bool) -> Path | None:
+    """The session's folder, where it is on this machine."""
+    return Path(sandbox["workspace"]) if local and sandbox.get("workspace") else None

@@ -75,7 +75,7 @@ def start(root_dir: Path | None = None) -> EmbeddedServer:
     UserError
         It ended, or did not listen within 30 seconds; the message has the end of its log.
     """
-    folder = Path(tempfile.mkdtemp(prefix="jupyter-agents-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"jupyter-agents-{os.getpid()}-"))
     _write_private(folder / "token", secrets.token_hex(32))
     log = _log_file()
     begins = log.stat().st_size

@@ -12,7 +12,9 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import Future
 from typing import Any
 
+from jupyter_agents.kernel.calls import Calls
 from jupyter_agents.kernel.conduct import conduct
+from jupyter_agents.kernel.desk import Desk
 from jupyter_agents.kernel.display import RunDisplay
 from jupyter_agents.kernel.problems import Interrupted, RunFailed
 from jupyter_agents.kernel.run import Run
@@ -31,6 +33,7 @@ class Foreground:
         self._run = run
         self._display = display
         self._changed = threading.Event()
+        self._desk = Desk(self._changed.set)
 
     def follow(
         self,
@@ -47,7 +50,8 @@ class Foreground:
         RunFailed
             The turn failed, was refused, or reached its budget; or it waits with on_ask ``fail``.
         """
-        work = self._worker.submit(conduct(self._run, events, on_ask, self._changed.set, settled))
+        calls = Calls(self._run, self._desk)
+        work = self._worker.submit(conduct(self._run, events, on_ask, self._changed.set, settled, calls))
         work.add_done_callback(lambda _: self._changed.set())
         try:
             self._wait(work)
@@ -71,6 +75,9 @@ class Foreground:
             self._changed.wait(TICK_SECONDS)
             self._changed.clear()
             self._display.draw()
+            if self._desk.is_busy:
+                self._display.finish()
+                self._desk.serve()
         if work.done():
             work.result()
 

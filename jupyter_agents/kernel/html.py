@@ -2,21 +2,22 @@
 extension (VS Code, Colab), the live view.
 
 No scripts and no style sheet: inline styles that inherit the host's colours, so that dark and light
-both read, and plain semantic tags for hosts that strip them. There is no empty line and no newline
-inside ``pre``, so that the HTML survives in a markdown export. Every value is escaped; only the
-agent's markdown becomes tags, through `jupyter_agents.kernel.sanitize`.
+both read, and semantic tags that read by themselves in hosts that strip the styles. There is no empty
+line and no newline inside ``pre``, so that the HTML survives in a markdown export. Every value is
+escaped; only the agent's markdown becomes tags, through `jupyter_agents.kernel.sanitize`.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from jupyter_agents.kernel import words
+from jupyter_agents.kernel import pictures, words
 from jupyter_agents.kernel.sanitize import markdown_to_html
 
 LINE = "rgba(128,128,128,.35)"
@@ -35,6 +36,9 @@ COLOURS = {
     "ok": "var(--jp-success-color1,#2e7d32)",
 }
 IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+IMAGE = "max-width:100%;max-height:480px;background:#fff"
+BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+CHANGED = {"-": ("del", "rgba(211,47,47,.16)"), "+": ("ins", "rgba(56,142,60,.16)")}
 
 Json = Mapping[str, Any]
 
@@ -53,7 +57,7 @@ def render(transcript: Json, links: Mapping[str, str] | None = None) -> str:
     parts.append(_files(transcript["files"], links or {}))
     parts.append(_footer(transcript))
     body = "\n".join(part for part in parts if part)
-    return f'<section class="jupyter-agents-run" style="padding:2px 4px">\n{body}\n</section>'
+    return f'<article class="jupyter-agents-run" aria-label="Agent run">\n{body}\n</article>'
 
 
 def pre(text: str, style: str = MONO) -> str:
@@ -92,20 +96,51 @@ def _tool(step: Json) -> str:
         f'<span style="color:{colour};white-space:nowrap">{state}</span></summary>'
     )
     given = words.tool_input(step)
-    parts = [pre(given)] if given else []
-    parts += [_block(block) for block in step["output"]]
+    diff = words.tool_diff(step)
+    parts = [_diff(diff)] if diff else [pre(given)] if given else []
+    parts += [_block(block, step) for block in step["output"]]
+    shown = step.get("shown") or ()
+    parts += [f'<div style="{FAINT};padding:4px 10px 0">{words.SHOWN}</div>'] if shown else []
+    parts += [_block(block, step) for block in shown]
     inner = "".join(f'<div style="border-top:1px solid {LINE}">{part}</div>' for part in parts)
     is_open = " open" if step["status"] in ("running", "waiting", "error") else ""
     return f'<details{is_open} style="{BOX}">{summary}{inner}</details>'
 
 
-def _block(block: Json) -> str:
+def _block(block: Json, step: Json) -> str:
     if block.get("type") == "text":
         return pre(words.visible(str(block.get("text", ""))))
+    if block.get("type") == "search_result":
+        return _search_result(block)
     image = data_uri(block)
     if image is None:
         return pre(words.block_name(block))
-    return f'<img alt="image made by the agent" style="max-width:100%;padding:6px" src="{image}">'
+    return _figure(f'<img alt="Image from {escape(words.tool_title(step))}" style="{IMAGE}" src="{image}">')
+
+
+def _figure(shown: str, caption: str = "") -> str:
+    below = f'<figcaption style="{FAINT}">{caption}</figcaption>' if caption else ""
+    return f'<figure style="margin:6px 0;padding:0 6px">{shown}{below}</figure>'
+
+
+def _diff(lines: list[str]) -> str:
+    """Removed and added lines; each keeps its mark, for readers without colours."""
+    return f'<pre style="{MONO}">{"&#10;".join(_changed(line) for line in lines)}</pre>'
+
+
+def _changed(line: str) -> str:
+    if line[:1] not in CHANGED:
+        return escape(line)
+    tag, colour = CHANGED[line[:1]]
+    return f'<{tag} style="text-decoration:none;background:{colour}">{escape(line)}</{tag}>'
+
+
+def _search_result(block: Json) -> str:
+    title = escape(words.visible(str(block.get("title", ""))))
+    address = words.web_address(block)
+    if address is not None:
+        title = f'<a href="{escape(address)}" rel="noopener noreferrer nofollow">{title}</a>'
+    return f'<div style="padding:6px 10px 0">{title}</div>{pre(words.found(block))}'
 
 
 def data_uri(block: Json) -> str | None:
@@ -126,7 +161,29 @@ def _files(files: list[Json], links: Mapping[str, str]) -> str:
     if not files:
         return ""
     items = "".join(f"<li>{_file(file, links.get(file['path']))}</li>" for file in files)
-    return f'<div>Files:<ul style="margin:2px 0">{items}</ul></div>'
+    shown = "".join(_preview(file) for file in files if file.get("preview"))
+    return f'<div>Files:<ul style="margin:2px 0">{items}</ul>{shown}</div>'
+
+
+def _preview(file: Json) -> str:
+    preview, name = file["preview"], escape(words.visible(file["path"]))
+    if preview["type"] == "table":
+        return _figure(_table(preview, name))
+    known = preview["media_type"] in (*IMAGES, pictures.SVG) and BASE64.fullmatch(preview["data"])
+    source = f"data:{preview['media_type']};base64,{preview['data']}"
+    return _figure(f'<img alt="{name}" style="{IMAGE}" src="{source}">', name) if known else ""
+
+
+def _table(preview: Json, name: str) -> str:
+    head = "".join(f'<th scope="col">{_lines(column)}</th>' for column in preview["columns"])
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{_lines(value)}</td>' for value in row)}</tr>"
+        for row in (row + [""] * (len(preview["columns"]) - len(row)) for row in preview["rows"])
+    )
+    what = f"{name}, its beginning" if preview["more"] else name
+    caption = f'<caption style="{FAINT};text-align:left">{what}</caption>'
+    table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div style="overflow-x:auto">{table}</div>'
 
 
 def _file(file: Json, link: str | None) -> str:
@@ -138,7 +195,7 @@ def _file(file: Json, link: str | None) -> str:
 def _footer(transcript: Json) -> str:
     text = " · ".join(words.footer(transcript))
     style = f"{FAINT};border-top:1px solid {LINE};margin-top:6px;padding-top:4px"
-    return f'<div style="{style}">{escape(text)}</div>'
+    return f'<footer style="{style}">{escape(text)}</footer>'
 
 
 def _lines(text: str) -> str:
@@ -148,9 +205,14 @@ def _lines(text: str) -> str:
 def _one_block(html: str) -> str:
     """Code keeps its newlines as entities; so no line of the HTML is empty."""
     head, *rest = html.split("<pre>")
-    parts = [head.replace("\n", " ")]
+    parts = [_scoped(head)]
     for part in rest:
         code, _, after = part.partition("</pre>")
         shown = code.rstrip("\n").replace("\n", "&#10;")
-        parts.append(f'<pre style="{MONO};{BOX}">{shown}</pre>{after.replace(chr(10), " ")}')
+        parts.append(f'<pre style="{MONO};{BOX}">{shown}</pre>{_scoped(after)}')
     return "".join(parts).strip()
+
+
+def _scoped(html: str) -> str:
+    """HTML without code, on one line; a table's head says that it heads columns."""
+    return html.replace("\n", " ").replace("<th>", '<th scope="col">')

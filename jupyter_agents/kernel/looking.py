@@ -9,7 +9,6 @@ from typing import Any
 
 from jupyter_agents.kernel import agents, checkup, definition, status, turns, words
 from jupyter_agents.kernel.command import Command
-from jupyter_agents.kernel.conduct import list_cost
 from jupyter_agents.kernel.lookup import SHORTEST, session_id
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.session import AgentSession
@@ -174,6 +173,12 @@ def _state(session: Any, turn: Any) -> str:
     if turn is not None and turn.status == "waiting":
         return "waiting for you"
     return str(session.status)
+
+
+def list_cost(session: Any) -> float | None:
+    """The session's list cost so far, US dollars; None where its model has no price."""
+    cost = session.usage.list_cost
+    return None if cost is None else int(cost.amount) / 100
 
 
 def _counts(usage: Any) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
-from jupyter_agents.kernel import commands, options
+from jupyter_agents.kernel import commands, options, toolbox
 from jupyter_agents.kernel.call import call, expand
 from jupyter_agents.kernel.completion import complete
 from jupyter_agents.kernel.known import Known
@@ -38,7 +38,7 @@ class AgentMagics(Magics):
     def __init__(self, shell: InteractiveShell, notebook: Notebook) -> None:
         super().__init__(shell)
         self.notebook = notebook
-        self._commands = commands.Commands(notebook, print, self.interactive)
+        self._commands = commands.Commands(notebook, print, self.interactive, self._names())
 
     @no_var_expand
     @line_magic
@@ -82,6 +82,7 @@ class AgentMagics(Magics):
         given = options.call_parser().parse(line)
         body = expand(cell, self._names()) if given.expand else cell
         body = body.rstrip("\n")
+        given.toolbox = toolbox.of_names(self._names(), given.tool, given.tools_from)
         self.notebook.path = self._names().get("__vsc_ipynb_file__")
         self.notebook.interactive = self.interactive()
         call(

@@ -130,6 +130,7 @@ class Notebook:
         if not is_new:
             files.need_unchanged(found, paths)
             await self._adjust(found, options)
+        await found.offer(getattr(options, "toolbox", None) or found.toolbox)
         self.latest = found
         return found, is_new
 

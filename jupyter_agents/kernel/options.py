@@ -67,6 +67,7 @@ def call_parser() -> Parser:
         default=[],
         help="a file for the agent, as /workspace/FILE",
     )
+    _tool_options(parser)
     add("-o", "--output", metavar="VAR", type=_variable, help="put the Run into this variable")
     add("--record", metavar="FILE", help="write the session's run file here")
     add("--replay", metavar="FILE", help="answer from this run file instead of a model")
@@ -75,6 +76,32 @@ def call_parser() -> Parser:
     add("--on-ask", choices=ON_ASK, help="where a call waits: return, or deny where nobody is")
     add("--expand", action="store_true", help="expand {{ name }} and {{ expression }} in the body")
     return parser
+
+
+def attach_parser() -> Parser:
+    """``%agent attach``"""
+    parser = Parser("%agent attach", add_help=False, allow_abbrev=False)
+    parser.add_argument("id", metavar="ID", help="the session's id")
+    _tool_options(parser)
+    return parser
+
+
+def _tool_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "--tool",
+        metavar="FUNC",
+        action="append",
+        default=[],
+        help="a function of this notebook that the agent may call",
+    )
+    add(
+        "--tools-from",
+        metavar="SPACE",
+        action="append",
+        default=[],
+        help="a module or object: its @ja.tool functions; each call asks",
+    )
 
 
 def define_parser() -> Parser:

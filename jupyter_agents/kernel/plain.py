@@ -13,6 +13,7 @@ Json = Mapping[str, Any]
 
 OUTPUT_LIMIT = 2000
 TOTAL_LIMIT = 30_000
+DIFF_LINES = 40
 FILES = 50
 CUT = "\n\n[... the rest is in the session]"
 
@@ -59,7 +60,9 @@ def _steps(steps: list[Json], over: bool) -> Iterator[str]:
 def _tool(step: Json) -> str:
     if step["status"] in ("running", "waiting"):
         return _head(step)
+    shown = words.shown_text(step).rstrip("\n")
     output = words.output_text(step).rstrip("\n")
+    output += f"\n{words.SHOWN}\n{shown}" if shown else ""
     if len(output) > OUTPUT_LIMIT:
         output = f"{output[:OUTPUT_LIMIT]}\n[... {len(output) - OUTPUT_LIMIT:,} more characters]"
     lines = [f"  {line}" for line in output.splitlines()]
@@ -67,4 +70,7 @@ def _tool(step: Json) -> str:
 
 
 def _head(step: Json) -> str:
-    return f"[{words.tool_title(step)}] {words.tool_summary(step)}".rstrip()
+    head = f"[{words.tool_title(step)}] {words.tool_summary(step)}".rstrip()
+    diff = words.tool_diff(step) or []
+    more = [f"  [... {len(diff) - DIFF_LINES} more lines]"] if len(diff) > DIFF_LINES else []
+    return "\n".join([head, *(f"  {line}" for line in diff[:DIFF_LINES]), *more])

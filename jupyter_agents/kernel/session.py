@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_agents.kernel.client import Connection
 from jupyter_agents.kernel.problems import AgentError
+from jupyter_agents.kernel.toolbox import Toolbox, merged
 
 if TYPE_CHECKING:
     from anthropic import AsyncStream
@@ -35,7 +36,8 @@ class AgentSession:
     """A session. Every method is for the worker's loop.
 
     turns: how many it has had. settled: whether its last turn is known to be over. files: what
-    this kernel mounted, by name (jupyter_agents.kernel.files).
+    this kernel mounted, by name (jupyter_agents.kernel.files). toolbox: the functions of this kernel
+    that its agent may call.
     """
 
     def __init__(self, connection: Connection, resource: wire.Session) -> None:
@@ -44,6 +46,8 @@ class AgentSession:
         self.turns = 0
         self.settled = False
         self.files: Stamps = {}
+        self.toolbox = Toolbox()
+        self._offered: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
@@ -67,6 +71,18 @@ class AgentSession:
         """The session as the server has it now."""
         self.resource = await self.connection.sdk.beta.sessions.retrieve(self.id)
         return self.resource
+
+    async def offer(self, toolbox: Toolbox) -> None:
+        """Let the agent call these functions, in this session only; the stored agent stays as it is.
+
+        The session must be idle where its tools change.
+        """
+        definitions = toolbox.definitions()
+        now = [entry.to_dict(mode="json", exclude_none=True) for entry in self.resource.agent.tools]
+        tools: Any = merged(now, self._offered, definitions)
+        if tools != now:
+            self.resource = await self.connection.sdk.beta.sessions.update(self.id, agent={"tools": tools})
+        self.toolbox, self._offered = toolbox, frozenset(toolbox.offers)
 
     async def turn(self, prompt: str) -> AsyncIterator[Any]:
         """Send `prompt` and give the turn's events: first the stored message, then the stream.

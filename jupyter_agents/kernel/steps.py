@@ -42,7 +42,10 @@ class Thinking:
 
 @dataclass(frozen=True)
 class Tool:
-    """One tool call. `started` is the time that `seconds` counts from; it is not drawn."""
+    """One tool call. `started` is the time that `seconds` counts from; it is not drawn.
+
+    place, shown: for a tool of this kernel, ``kernel``, and what the function printed and displayed.
+    """
 
     id: str
     name: str
@@ -52,10 +55,12 @@ class Tool:
     output: tuple[dict[str, Any], ...] = ()
     seconds: float | None = None
     started: str | None = None
+    place: str | None = None
+    shown: tuple[dict[str, Any], ...] = ()
     kind: str = field(default="tool", init=False)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        made = {
             "kind": self.kind,
             "id": self.id,
             "name": self.name,
@@ -65,6 +70,9 @@ class Tool:
             "output": list(self.output),
             "seconds": self.seconds,
         }
+        if self.place is not None:
+            made |= {"place": self.place, "shown": list(self.shown)}
+        return made
 
 
 @dataclass(frozen=True)

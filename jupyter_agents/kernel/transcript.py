@@ -93,6 +93,12 @@ class Transcript:
         tools = (step for step in self.steps if isinstance(step, Tool))
         return tuple(tool for tool in tools if tool.status == "waiting")
 
+    @property
+    def running(self) -> frozenset[str]:
+        """The ids of the calls that run."""
+        tools = (step for step in self.steps if isinstance(step, Tool))
+        return frozenset(tool.id for tool in tools if tool.status == "running")
+
     def to_dict(self) -> dict[str, Any]:
         """The transcript of docs/transcript.md; files and most of the footer are the caller's."""
         return {
@@ -200,6 +206,15 @@ def _apply(transcript: Transcript, event: Event) -> Transcript:
             return cut(transcript, "failed")
         case _:
             return transcript
+
+
+def mark(transcript: Transcript, id: str, **changes: Any) -> Transcript:
+    """What only the kernel knows of a call that it runs itself: its place, state and displays."""
+    tool = _find_tool(transcript, id)
+    if tool is None or transcript.over:
+        return transcript
+    marked = _put(transcript, replace(tool, **changes))
+    return replace(marked, status="waiting" if marked.waiting else "running")
 
 
 def _find(transcript: Transcript, id: str) -> Step | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from jupyter_agents.kernel import words
@@ -27,6 +28,16 @@ def last_turn(events: Iterable[Any]) -> tuple[int, Transcript | None]:
         if turn is not None:
             turn = fold(turn, event.to_dict(mode="json"))
     return count, turn
+
+
+def settled(events: Sequence[Any], waiting: AbstractSet[str]) -> frozenset[str]:
+    """The ids of what is past and answered, where the calls `waiting` still wait.
+
+    With a call that waits, the last idle event is not among them: it asks for the answer.
+    """
+    asking = next((event.id for event in reversed(events) if event.type == "session.status_idle"), None)
+    open_ids = {*waiting, asking} if waiting else set()
+    return frozenset(event.id for event in events if event.id not in open_ids)
 
 
 async def ready(session: AgentSession) -> None:

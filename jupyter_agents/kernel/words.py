@@ -37,8 +37,11 @@ KEYS = {
     "web_search": "query",
 }
 
+SHOWN = "Printed here, not sent to the agent:"
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+WEB = re.compile(r"https?://[!#-;=?-~]+", re.IGNORECASE)
 HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Control characters but tab and newline, and whatever reorders or hides the text around it."""
 
@@ -57,9 +60,9 @@ def prose(text: str) -> str:
 
 
 def tool_title(step: Json) -> str:
-    """The tool's name, after its MCP server's."""
-    server = step.get("server")
-    return visible(f"{server} · {step['name']}" if server else str(step["name"]))
+    """The tool's name, after its MCP server's, or after ``kernel`` for a function of this notebook."""
+    place = step.get("server") or step.get("place")
+    return visible(f"{place} · {step['name']}" if place else str(step["name"]))
 
 
 def tool_summary(step: Json, limit: int = 100) -> str:
@@ -76,6 +79,14 @@ def tool_summary(step: Json, limit: int = 100) -> str:
 def tool_input(step: Json) -> str:
     """The whole input as a person reads it, an edit as a diff; empty if the summary has it all."""
     return visible(_input(step))
+
+
+def tool_diff(step: Json) -> list[str] | None:
+    """An edit as the lines of a diff, each with its mark; None for every other call."""
+    given = step.get("input") or {}
+    if step["name"] != "edit" or step.get("server") or not isinstance(given.get("old_string"), str):
+        return None
+    return visible(_diff(str(given["old_string"]), str(given.get("new_string", "")))).split("\n")
 
 
 def _input(step: Json) -> str:
@@ -103,10 +114,38 @@ def tool_state(step: Json) -> str:
 
 def output_text(step: Json) -> str:
     """The text of a tool's output; other blocks are named in brackets."""
-    return "\n".join(
-        visible(str(block.get("text", ""))) if block.get("type") == "text" else block_name(block)
-        for block in step.get("output") or ()
-    )
+    return "\n".join(block_text(block) for block in step.get("output") or ())
+
+
+def block_text(block: Json) -> str:
+    """A content block as text; a search result is its title, its address and what was found there."""
+    match block.get("type"):
+        case "text":
+            return visible(str(block.get("text", "")))
+        case "search_result":
+            return "\n".join(
+                [visible(str(block.get("title"))), visible(str(block.get("source"))), found(block)]
+            )
+        case _:
+            return block_name(block)
+
+
+def found(block: Json) -> str:
+    """The text of a search result."""
+    content = block.get("content")
+    parts = content if isinstance(content, list) else []
+    return "\n".join(visible(str(part.get("text", ""))) for part in parts if isinstance(part, Mapping))
+
+
+def web_address(block: Json) -> str | None:
+    """Where a search result was found, if that is a plain http(s) address that may become a link."""
+    source = str(block.get("source", ""))
+    return source if WEB.fullmatch(source) else None
+
+
+def shown_text(step: Json) -> str:
+    """What a function of this notebook printed and displayed, in words."""
+    return output_text({"output": step.get("shown") or ()})
 
 
 def block_name(block: Json) -> str:

@@ -5,17 +5,21 @@ Source: spec sections 4.3, 6.4 and 25 (order).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from jupyter_agents.domain import events, mcp, permissions
 from jupyter_agents.domain.events import Draft, Stamp
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.permissions import Verdict
+from jupyter_agents.domain.sessions import MAX_FAILURES, State
 from jupyter_agents.domain.tools import OFFERED
+from jupyter_agents.domain.window import EXCEEDED
+from jupyter_agents.errors import ModelError
 from jupyter_agents.runtime.model import Answer
 
 Doc = dict[str, Any]
 
+CUTTING = ("max_tokens", EXCEEDED)
 CUT = (
     "Your answer reached its token limit before this call was complete, so nothing was run. "
     "Split the work into smaller calls."
@@ -78,17 +82,43 @@ class Previews:
         self._send("agent.message", event_id, place, text)
 
 
+def verdicts(agent: Doc, listed: mcp.Listed, answer: Answer, said: Sequence[str]) -> dict[int, Verdict]:
+    """Whether the calls of an answer may run, by the block's index.
+
+    listed: what the MCP servers list. said: the texts of the client's user messages. It takes some
+    milliseconds a call.
+    """
+    return {
+        index: _verdict(agent, listed, block, said)
+        for index, block in enumerate(answer.content)
+        if block["type"] == "tool_use"
+    }
+
+
+def _verdict(agent: Doc, listed: mcp.Listed, block: Doc, said: Sequence[str]) -> Verdict:
+    target = mcp.find(agent, listed, block["name"])
+    if target is not None:
+        return permissions.judge_mcp(agent, target, _given(block), said)
+    return permissions.judge(agent, block["name"], OFFERED, _given(block), said)
+
+
 def answered(
-    stamp: Stamp, state: State, start_id: str, request: Doc, answer: Answer, ids: dict[int, str]
+    stamp: Stamp,
+    state: State,
+    start_id: str,
+    request: Doc,
+    answer: Answer,
+    ids: dict[int, str],
+    judged: dict[int, Verdict],
 ) -> list[Draft]:
     """The events of one answer, in the order of its blocks, then the end of its span.
 
-    ids: what `Previews` gave out, by the block's index. The request is recorded without its messages,
-    and only where it differs from the last one.
+    ids: what `Previews` gave out, judged: what `verdicts` said, both by the block's index. The request
+    is recorded without its messages, and only where it differs from the last one.
     """
     drafts: list[Draft] = []
     texts: list[tuple[int, str]] = []
-    cut = answer.stop_reason == "max_tokens" and _ends_in_call(answer)
+    cut = answer.stop_reason in CUTTING and _ends_in_call(answer)
 
     def flush() -> None:
         if texts:
@@ -107,15 +137,32 @@ def answered(
             drafts.append(stamp.event({"type": "agent.thinking"} | _known_id(ids, index)))
         elif kind == "tool_use":
             is_cut = cut and index == len(answer.content) - 1
-            drafts.append(_tool_use(stamp, state, block, is_cut))
+            verdict = Verdict("deny", None, CUT) if is_cut else judged[index]
+            drafts.append(_tool_use(stamp, state, block, verdict))
     flush()
     end = events.request_end(start_id, answer.usage, is_error=False)
     params = {k: v for k, v in request.items() if k != "messages"}
     changed = {} if params == state.params else {"request": params}
-    return [*drafts, stamp.event(end, changed | _private(answer, cut))]
+    return [*drafts, stamp.event(end, changed | response(answer, cut=cut))]
 
 
-def _private(answer: Answer, cut: bool) -> Doc:
+def failed(stamp: Stamp, state: State, start_id: str, error: ModelError) -> list[Draft]:
+    """The events of a failed request: tried again, or given up (spec section 5.6).
+
+    One that was too long is only marked as such: the next step is a compaction.
+    """
+    end = events.request_end(start_id, {}, is_error=True)
+    if error.too_long:
+        return [stamp.event(end, {"exceeded": True})]
+    again = error.transient and state.failures + 1 < MAX_FAILURES
+    bodies = [end, events.error(error.type, error.message, "retrying" if again else "exhausted")]
+    if again:
+        bodies += events.rescheduled(state.primary)
+    return [stamp.event(body) for body in bodies]
+
+
+def response(answer: Answer, *, cut: bool = False) -> Doc:
+    """What the end of a request's span keeps in private. cut: its last call was cut short."""
     return {
         "response": {
             "content": answer.content,
@@ -138,21 +185,19 @@ def _ends_in_call(answer: Answer) -> bool:
     return bool(answer.content) and answer.content[-1]["type"] == "tool_use"
 
 
-def _tool_use(stamp: Stamp, state: State, block: Doc, cut: bool) -> Draft:
+def _given(block: Doc) -> Doc:
+    return block["input"] if isinstance(block["input"], dict) else {}
+
+
+def _tool_use(stamp: Stamp, state: State, block: Doc, verdict: Verdict) -> Draft:
     agent = state.session["agent"]
-    name, given = block["name"], block["input"] if isinstance(block["input"], dict) else {}
+    name, given = block["name"], _given(block)
     private = {"tool_use_id": block["id"]}
     custom = any(t["type"] == "custom" and t["name"] == name for t in agent["tools"])
-    if custom and not cut:
+    if custom and verdict.reason != CUT:
         body = {"type": "agent.custom_tool_use", "name": name, "input": given}
         return stamp.event(body, private)
     target = mcp.find(agent, state.mcp, name)
-    if cut:
-        verdict = permissions.Verdict("deny", None, CUT)
-    elif target is not None:
-        verdict = permissions.judge_mcp(agent, target)
-    else:
-        verdict = permissions.judge(agent, name, OFFERED)
     use: Doc = {"type": "agent.tool_use", "name": name}
     if target is not None:
         use = {"type": "agent.mcp_tool_use", "mcp_server_name": target.server, "name": target.name}

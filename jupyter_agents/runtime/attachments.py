@@ -22,8 +22,12 @@ class Attachments:
     def __init__(self, files: Files) -> None:
         self._files = files
 
-    def check(self, where: str, events: Sequence[Doc]) -> None:
-        """Raises `InvalidRequest` for a file that is not there or that no block can carry."""
+    async def check(self, where: str, events: Sequence[Doc]) -> None:
+        """Raises `InvalidRequest` for a file that is not there or that no block can carry, or for bytes
+        that are not base64."""
+        given = [(f"{where}.{i}.content", event.get("content") or []) for i, event in enumerate(events)]
+        if any("data" in block.get("source", ()) for _, blocks in given for block in blocks):
+            await asyncio.to_thread(_check_bytes, given)
         for number, event in enumerate(events):
             for position, block in content.files(event.get("content") or []):
                 place = f"{where}.{number}.content.{position}.source.file_id"
@@ -59,6 +63,11 @@ class Attachments:
         except (NotFound, OSError):
             return content.without_file(file_id)
         return content.with_bytes(block, doc["mime_type"], data)
+
+
+def _check_bytes(given: Sequence[tuple[str, Sequence[Doc]]]) -> None:
+    for where, blocks in given:
+        content.check_bytes(where, blocks)
 
 
 def _names_file(blocks: Sequence[Doc]) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,23 +14,34 @@ from typing import Any
 from jupyter_agents.domain import mcp
 from jupyter_agents.domain import settings as keys
 from jupyter_agents.domain.environments import allowed_hosts
+from jupyter_agents.domain.prompt import NOTEBOOK_NOTE
+from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.settings import Settings
 from jupyter_agents.domain.tools import needs_sandbox
 from jupyter_agents.errors import InvalidRequest, ModelError, SandboxUnavailable
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
 from jupyter_agents.runtime.endpoint import Endpoint
-from jupyter_agents.runtime.files import Files
+from jupyter_agents.runtime.fetch import Fetcher
+from jupyter_agents.runtime.files import MAX_STORAGE, Files
+from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.manager import MOST_FILES, Parts, SessionManager
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.mcp_config import McpConfig
 from jupyter_agents.runtime.model import AnthropicModel, Model
+from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.recorder import Recorder
 from jupyter_agents.runtime.replay import ReplayModel
+from jupyter_agents.runtime.repositories import GITHUB, Checkouts, Repositories
+from jupyter_agents.runtime.resources import Resources
+from jupyter_agents.runtime.search import Searcher
 from jupyter_agents.runtime.streams import Hub
+from jupyter_agents.runtime.sweep import Sweep
 from jupyter_agents.runtime.tools import STARTING_SECONDS, SessionTools
+from jupyter_agents.runtime.web import WebTools
 from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.beside import Beside, folder_of
 from jupyter_agents.sandbox.choose import Choice, choose
-from jupyter_agents.sandbox.workspace import workspace_path
+from jupyter_agents.sandbox.workspace import FOLDER, workspace_path
 from jupyter_agents.store.blobs import Blobs
 from jupyter_agents.store.catalog import Catalog
 from jupyter_agents.store.database import Database
@@ -39,6 +52,8 @@ Doc = dict[str, Any]
 
 DATABASE = "agents.db"
 
+log = logging.getLogger(__name__)
+
 Providers = Callable[[], Sequence[SandboxProvider]]
 
 
@@ -48,7 +63,9 @@ class Config:
 
     data_dir: the store. root_dir: below it lie the workspaces. model_base_url: "" asks the
     environment. sandbox: ``auto`` or a kind. sandbox_uid: the user id inside when the server is
-    root. replay: a folder of run files that answer in place of a model.
+    root. replay: a folder of run files that answer in place of a model. web_hosts: hosts that
+    ``web_fetch`` may reach although they are private. notebook_folder: whether sandboxes may show the
+    folder of their notebook.
     """
 
     data_dir: Path
@@ -63,9 +80,16 @@ class Config:
         )
     )
     max_files: int = MOST_FILES
+    max_storage: int = MAX_STORAGE
+    download_uploads: bool = False
+    repository_hosts: tuple[str, ...] = (GITHUB,)
+    repository_timeout: float = 300.0
+    max_repository: int = 2 * 1024**3
     replay: Path | None = None
     python: tuple[Path, ...] = ()
     mcp: McpConfig = field(default_factory=McpConfig)
+    web_hosts: tuple[str, ...] = ()
+    notebook_folder: bool = True
 
 
 class Context:
@@ -96,14 +120,29 @@ class Context:
         self.catalog = Catalog(self.database)
         self.journal = Journal(self.database)
         self.blobs = Blobs(config.data_dir / "blobs")
+        self.files = Files(
+            self.catalog,
+            self.blobs,
+            clock,
+            self.new_id,
+            max_storage=config.max_storage,
+            download_uploads=config.download_uploads,
+        )
         uploads = config.data_dir / "uploads"
-        self.files = Files(self.catalog, self.blobs, uploads, clock, self.new_id)
+        self.mounted = Mounted(uploads, self.files, self.blobs, clock, self.new_id)
+        limits = GitLimits(config.repository_timeout, config.max_repository)
+        kept = config.data_dir / "repositories"
+        self.repositories = Repositories(kept, config.repository_hosts, limits, clock, self.new_id)
+        self.sweep = Sweep(self.catalog, self.blobs, self.files, self.mounted, self.repositories, clock)
         self.hub = Hub()
         self.endpoint = Endpoint(config.data_dir, config.model_base_url)
         self.providers = tuple(providers())
         self.choices: dict[str, asyncio.Task[Choice]] = {}
         self.pythons: dict[str, tuple[Path, ...]] = {}
         self._dropped: dict[str, set[str]] = {}
+        self.fetcher = Fetcher(config.web_hosts)
+        self.searcher = Searcher(self._endpoint_model, lambda: self.endpoint.base_url)
+        self._sweeping: asyncio.Task[None] | None = None
         self.recorder = Recorder(self.journal, config.data_dir / "runs", config.replay, self.new_id)
         self.manager = SessionManager(
             Parts(
@@ -111,6 +150,8 @@ class Context:
                 catalog=self.catalog,
                 ownership=Ownership(config.data_dir / "locks"),
                 files=self.files,
+                mounted=self.mounted,
+                repositories=self.repositories,
                 hub=self.hub,
                 clock=clock,
                 new_id=self.new_id,
@@ -118,6 +159,7 @@ class Context:
                 dropped=lambda model: self._dropped.get(model, set()),
                 tools=self._tools,
                 check=self._check_session,
+                places=lambda doc: [NOTEBOOK_NOTE] if self.beside(doc) else [],
                 idle_timeout=lambda doc: self._settings(doc).idle_timeout,
                 turn_ended=self.recorder.write_soon,
                 forget=self._forget,
@@ -125,17 +167,23 @@ class Context:
                 max_files=config.max_files,
             )
         )
+        self.resources = Resources(
+            self.catalog, self.manager, self.mounted, self.repositories, config.max_files, clock
+        )
 
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""
         self.choice(self.config.defaults.sandbox)
         await self.manager.start()
+        self._sweeping = asyncio.create_task(self._sweep(), name="sweep the store")
 
     async def stop(self) -> None:
         """End sandboxes and streams, then close the store.
 
         A probe that is under way is let through: cut short, its first process could be left behind.
         """
+        if self._sweeping is not None:
+            await asyncio.wait([self._sweeping])
         await self.manager.stop()
         await self.recorder.close()
         if self.choices:
@@ -145,7 +193,14 @@ class Context:
         await asyncio.gather(*self.choices.values(), return_exceptions=True)
         await asyncio.gather(*(p.close() for p in self.providers), return_exceptions=True)
         await self.endpoint.close()
+        self.fetcher.close()
         self.database.close()
+
+    async def _sweep(self) -> None:
+        try:
+            await self.sweep.run()
+        except (OSError, sqlite3.Error) as error:
+            log.warning("The store cannot be swept: %s", error)
 
     def choice(self, wanted: str) -> asyncio.Task[Choice]:
         """Which provider serves ``auto`` or a kind; probed once."""
@@ -158,6 +213,9 @@ class Context:
         recordings = self.recorder.recordings(session_id)
         if recordings is not None:
             return ReplayModel(recordings)
+        return self._endpoint_model()
+
+    def _endpoint_model(self) -> Model:
         problem = self.endpoint.problem()
         if problem is not None:
             return _NoModel(problem)
@@ -174,6 +232,18 @@ class Context:
         title: str = session.get("workspace_title") or session["title"] or session["agent"]["name"]
         return workspace_path(root, beside, title, session["id"])
 
+    def beside(self, session: Doc) -> Beside | None:
+        """The folder of the session's notebook, where its sandbox is to show it. Blocks."""
+        metadata = session["metadata"]
+        notebook = metadata.get("jupyter-agents/notebook")
+        if notebook is None or not self.config.notebook_folder or not keys.notebook_folder(metadata):
+            return None
+        folder = folder_of(self.config.root_dir, notebook, self.config.data_dir)
+        workspace = self.workspace(session).resolve()
+        if folder is None or folder.is_relative_to(workspace):
+            return None
+        return Beside(folder, (folder / FOLDER, workspace, self.config.data_dir.resolve()))
+
     def check_environment(self, environment: Doc) -> None:
         """Raises `InvalidRequest` for metadata of ours that cannot be served."""
         keys.check_keys(environment["metadata"], keys.SHARED)
@@ -184,6 +254,7 @@ class Context:
         keys.check_keys(metadata, keys.SHARED | keys.SESSION)
         keys.settings(self.config.defaults, self.config.ceilings, environment["metadata"], metadata)
         keys.max_turns(metadata, 1)
+        keys.notebook_folder(metadata)
         mcp.check_servers(session["agent"], self.config.mcp.programs)
         given = metadata.get("jupyter-agents/workspace")
         if given is not None:
@@ -216,7 +287,15 @@ class Context:
             self.clock,
             lambda: self.recorder.recordings(session["id"]),
             SessionMcp(self.config.mcp, lambda: self.recorder.recordings(session["id"])),
+            WebTools(lambda: self._state(session["id"]), self.fetcher, self.searcher),
+            Checkouts(session["id"], session["resources"], self.repositories),
         )
+
+    def _state(self, session_id: str) -> State:
+        runner = self.manager.live(session_id)
+        if runner is None:
+            raise InvalidRequest(f"session `{session_id}` is not running.")
+        return runner.state
 
     async def _provider(self, session: Doc) -> SandboxProvider:
         choice = await asyncio.shield(self.choice(self._settings(session).sandbox))
@@ -231,14 +310,20 @@ class Context:
         return SandboxSpec(
             session_id=session["id"],
             workspace=self.workspace(session),
-            uploads=self.files.uploads(session["id"]),
-            mounts=self.files.mounts(session["id"], session["resources"]),
+            uploads=self.mounted.uploads(session["id"]),
+            mounts=self.mounted.mounts(session["id"], self._resources(session["id"])),
             limits=Limits(cpus=asked.cpus, memory=asked.memory, pids=asked.pids, disk=asked.disk),
             network=None if hosts == () else Network(hosts),
             image=asked.image,
             uid=self.config.sandbox_uid,
             python=self.pythons.get(session["id"], self.config.python),
+            beside=self.beside(session),
         )
+
+    def _resources(self, session_id: str) -> list[Doc]:
+        """The session's resources as they are now."""
+        found: list[Doc] = self.catalog.get("session", session_id)["resources"]
+        return found
 
     def _forget(self, session_id: str) -> None:
         self.recorder.forget(session_id)

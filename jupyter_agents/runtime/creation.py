@@ -12,22 +12,29 @@ from typing import Any
 from jupyter_agents.domain import agents, session_object
 from jupyter_agents.domain.environments import check_startable
 from jupyter_agents.domain.inbox import check_content
+from jupyter_agents.domain.resources import count
 from jupyter_agents.errors import InvalidRequest, NotFound
 from jupyter_agents.ids import Clock, NewId, rfc3339
 from jupyter_agents.runtime.attachments import Attachments
 from jupyter_agents.runtime.files import Files
+from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.repositories import KIND, Repositories
 from jupyter_agents.store.catalog import Catalog
 
 Doc = dict[str, Any]
 
+MOST_REPOSITORIES = 20
+
 
 class Creator:
-    """Checks create requests and mounts their files.
+    """Checks create requests and attaches their files and repositories.
 
     Parameters
     ----------
     check:
         Raises `InvalidRequest` for a session that its environment cannot serve.
+    places:
+        What the model is told of folders that its sandbox shows.
     max_files:
         Files that one session may have mounted.
     """
@@ -36,16 +43,22 @@ class Creator:
         self,
         catalog: Catalog,
         files: Files,
+        mounted: Mounted,
+        repositories: Repositories,
         attachments: Attachments,
         check: Callable[[Doc, Doc], None],
+        places: Callable[[Doc], list[str]],
         max_files: int,
         clock: Clock,
         new_id: NewId,
     ) -> None:
         self._catalog = catalog
         self._files = files
+        self._mounted = mounted
+        self._repositories = repositories
         self._attachments = attachments
         self._check = check
+        self._places = places
         self._max_files = max_files
         self._clock = clock
         self._new_id = new_id
@@ -59,7 +72,7 @@ class Creator:
         initial = body.get("initial_events") or []
         for position, event in enumerate(initial):
             check_content(f"initial_events.{position}.content", event["content"])
-        self._attachments.check("initial_events", initial)
+        await self._attachments.check("initial_events", initial)
         doc = session_object.create_session(
             body,
             agent,
@@ -70,7 +83,14 @@ class Creator:
             now=rfc3339(self._clock()),
         )
         self._check(doc, environment)
+        doc["notes"] += self._places(doc)
         return doc
+
+    async def forget(self, session_id: str) -> None:
+        """Remove the files, folders and tokens of a session that is not, or no longer, there."""
+        await self._files.forget_session(session_id)
+        await asyncio.to_thread(self._mounted.forget_session, session_id)
+        self._repositories.forget(session_id)
 
     async def _agent(self, body: Mapping[str, Any]) -> Doc:
         given = body["agent"]
@@ -89,13 +109,18 @@ class Creator:
         session_object.check_runnable(agent, body)
         return agent
 
-    async def _mount(self, session_id: str, resources: list[Doc]) -> list[Doc]:
-        if len(resources) > self._max_files:
+    async def _mount(self, session_id: str, given: list[Doc]) -> list[Doc]:
+        if count(given, KIND) > MOST_REPOSITORIES:
+            raise InvalidRequest(f"resources: at most {MOST_REPOSITORIES} repositories are allowed.")
+        if count(given, "file") > self._max_files:
             raise InvalidRequest(f"resources: at most {self._max_files} files are allowed.")
-        shown = []
-        for position, resource in enumerate(resources):
+        shown: list[Doc] = []
+        for position, resource in enumerate(given):
             try:
-                shown.append(await self._files.mount(session_id, resource))
+                if resource["type"] == KIND:
+                    shown.append(self._repositories.attach(session_id, resource, shown))
+                else:
+                    shown.append(await self._mounted.mount(session_id, resource, shown))
             except NotFound as error:
                 raise InvalidRequest(f"resources.{position}.file_id: {error.message}") from None
             except InvalidRequest as error:

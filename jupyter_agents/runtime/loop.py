@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from jupyter_agents.domain import events
 from jupyter_agents.domain.events import ANSWERS, Draft, Stamp
+from jupyter_agents.domain.permissions import has_judge
 from jupyter_agents.domain.prompt import build_request
-from jupyter_agents.domain.sessions import MAX_FAILURES, Call, State
+from jupyter_agents.domain.sessions import Call, State
 from jupyter_agents.domain.steps import (
     CallModel,
+    Compact,
     Deny,
     EndTurn,
     Interrupt,
@@ -28,9 +31,11 @@ from jupyter_agents.domain.steps import (
     queued_messages,
 )
 from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
-from jupyter_agents.runtime.answers import Previews, answered
+from jupyter_agents.runtime.answers import Previews, answered, failed, verdicts
+from jupyter_agents.runtime.compact import compact
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.model import Model
+from jupyter_agents.runtime.repositories import Problem
 from jupyter_agents.sandbox.base import ToolResult
 
 Doc = dict[str, Any]
@@ -44,10 +49,13 @@ LONGEST_DELAY = 30.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call gave back and which files of the workspace it changed."""
+    """What a call gave back, and beside its result: which files of the workspace it changed, what a model
+    used for it, which repositories were not there."""
 
     result: ToolResult
     changes: list[Doc]
+    usage: Doc | None = None
+    problems: Sequence[Problem] = ()
 
 
 class Tools(Protocol):
@@ -57,6 +65,9 @@ class Tools(Protocol):
 
     notes: tuple[str, ...]
     """Sentences about the running sandbox that the model should know."""
+
+    def turn_begins(self) -> None:
+        """What failed before may be tried again."""
 
     async def prepare(self) -> None:
         """Begin to start what the calls will need; returns at once."""
@@ -96,6 +107,7 @@ async def perform(session: Session, step: Step) -> None:
     state, stamp = session.state, session.stamp
     match step:
         case StartTurn():
+            session.tools.turn_begins()
             await session.append([stamp.event(e) for e in events.running(state.primary)])
         case Settle(answers):
             await session.append([stamp.event(answer) for answer in answers])
@@ -104,6 +116,8 @@ async def perform(session: Session, step: Step) -> None:
             if session.tools.mcp.due(state):
                 messages = await _look_at_servers(session, messages)
             await _call_model(session, messages)
+        case Compact(messages):
+            await compact(session, messages)
         case RunTools(calls):
             await _run_tools(session, calls)
         case Deny(calls):
@@ -153,24 +167,14 @@ async def _ask(session: Session, start_id: str, previews: Previews) -> list[Draf
     try:
         answer = await session.model().answer(await session.resolve(request), previews)
     except ModelError as error:
-        return _failed(session, start_id, error)
+        return failed(session.stamp, session.state, start_id, error)
     except ApiError as error:
         fault = ModelError(error.message, type="unknown_error", transient=False)
-        return _failed(session, start_id, fault)
-    return answered(session.stamp, session.state, start_id, request, answer, previews.ids)
-
-
-def _failed(session: Session, start_id: str, error: ModelError) -> list[Draft]:
-    """The events of a failed request: tried again, or given up (spec section 5.6)."""
+        return failed(session.stamp, session.state, start_id, fault)
     state = session.state
-    again = error.transient and state.failures + 1 < MAX_FAILURES
-    bodies = [
-        events.request_end(start_id, {}, is_error=True),
-        events.error(error.type, error.message, "retrying" if again else "exhausted"),
-    ]
-    if again:
-        bodies += events.rescheduled(state.primary)
-    return [session.stamp.event(body) for body in bodies]
+    judging = partial(verdicts, state.session["agent"], state.mcp, answer, tuple(state.said))
+    judged = await asyncio.to_thread(judging) if has_judge(state.session["agent"]) else judging()
+    return answered(session.stamp, state, start_id, request, answer, previews.ids, judged)
 
 
 async def _run_tools(session: Session, calls: list[Call]) -> None:
@@ -195,14 +199,27 @@ async def _run_tool(session: Session, call: Call) -> None:
             drafts.append(session.stamp.event(body))
         await session.append(drafts)
         return
-    await session.append([result_draft(session.stamp, call, outcome.result, outcome.changes)])
+    lacking = [_lacking(session.stamp, problem) for problem in outcome.problems]
+    draft = result_draft(session.stamp, call, outcome.result, outcome.changes, outcome.usage)
+    await session.append([*lacking, draft])
 
 
-def result_draft(stamp: Stamp, call: Call, result: ToolResult, changes: Sequence[Doc] = ()) -> Draft:
-    """The result event of a call that the server ran; its private part holds the files that it changed."""
+def _lacking(stamp: Stamp, problem: Problem) -> Draft:
+    news = f"the repository {problem.url} is not at {problem.mount_path}. {problem.message}"
+    body = events.repository_error(problem.type, problem.message, problem.url)
+    return stamp.event(body, {"news": [news]})
+
+
+def result_draft(
+    stamp: Stamp, call: Call, result: ToolResult, changes: Sequence[Doc] = (), usage: Doc | None = None
+) -> Draft:
+    """The result event of a call that the server ran; its private part holds the files that it changed
+    and the tokens and searches that it used."""
     made = events.mcp_tool_result if call.kind == "mcp" else events.tool_result
     body = made(call.id, result.content, is_error=result.is_error)
-    return stamp.event(body, {"changes": list(changes)} if changes else None)
+    private: Doc = {"changes": list(changes)} if changes else {}
+    private |= {"usage": usage} if usage else {}
+    return stamp.event(body, private or None)
 
 
 def _denied(stamp: Stamp, call: Call) -> Draft:

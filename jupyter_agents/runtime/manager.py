@@ -24,6 +24,8 @@ from jupyter_agents.runtime.creation import Creator
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.follow import Follower
 from jupyter_agents.runtime.model import Model
+from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.repositories import Repositories
 from jupyter_agents.runtime.runner import Retired, Services, SessionRunner
 from jupyter_agents.runtime.streams import Hub, Subscription
 from jupyter_agents.runtime.tools import SessionTools
@@ -48,6 +50,8 @@ class Parts:
     catalog: Catalog
     ownership: Ownership
     files: Files
+    mounted: Mounted
+    repositories: Repositories
     hub: Hub
     clock: Clock
     new_id: NewId
@@ -55,6 +59,7 @@ class Parts:
     dropped: Callable[[str], set[str]]
     tools: Callable[[Doc], SessionTools]
     check: Callable[[Doc, Doc], None]
+    places: Callable[[Doc], list[str]]
     idle_timeout: Callable[[Doc], float]
     turn_ended: Callable[[str], None]
     forget: Callable[[str], None]
@@ -80,8 +85,11 @@ class SessionManager:
         self._creator = Creator(
             parts.catalog,
             parts.files,
+            parts.mounted,
+            parts.repositories,
             self._attachments,
             parts.check,
+            parts.places,
             parts.max_files,
             parts.clock,
             parts.new_id,
@@ -144,7 +152,7 @@ class SessionManager:
             parts.ownership.acquire(session_id)
             records = await parts.journal.append(session_id, 0, drafts, project)
         except BaseException:
-            await parts.files.forget_session(session_id)
+            await self._creator.forget(session_id)
             parts.ownership.forget(session_id)
             raise
         runner = self._runners[session_id] = self._runner(_fold(records))
@@ -201,7 +209,7 @@ class SessionManager:
     async def send(self, session_id: str, bodies: list[Doc]) -> list[Doc]:
         """Post client events to a session."""
         self.parts.catalog.get("session", session_id)
-        self._attachments.check("events", bodies)
+        await self._attachments.check("events", bodies)
         while True:
             try:
                 return await (await self.runner(session_id)).post(bodies)
@@ -256,7 +264,7 @@ class SessionManager:
                 await runner.close()
                 await self.parts.write(work)
                 self._follower.deleted(session_id)
-                await self.parts.files.forget_session(session_id)
+                await self._creator.forget(session_id)
                 self.parts.forget(session_id)
                 self._runners.pop(session_id, None)
                 self.parts.ownership.forget(session_id)

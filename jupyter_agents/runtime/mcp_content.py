@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from jupyter_agents.domain.content import IMAGES, PDF
@@ -36,13 +35,13 @@ def tool_result(result: types.CallToolResult) -> ToolResult:
         return ToolResult.text(
             "The tool failed and gave no reason." if result.is_error else "", is_error=result.is_error
         )
-    return ToolResult(shorten(found), result.is_error)
+    return ToolResult(found, result.is_error)
 
 
-def shorten(blocks: Iterable[Doc]) -> list[Doc]:
-    """`blocks` with at most `MOST_CHARACTERS` of text. The one place where long output is cut."""
+def shorten(result: ToolResult) -> ToolResult:
+    """`result` with at most `MOST_CHARACTERS` of text, documents included."""
     kept, left, lost = [], MOST_CHARACTERS, 0
-    for block in blocks:
+    for block in result.content:
         text = _text_of(block)
         if text is None or len(text) <= left:
             left -= len(text or "")
@@ -54,7 +53,7 @@ def shorten(blocks: Iterable[Doc]) -> list[Doc]:
         left = 0
     if lost:
         kept.append(_note(f"The output was longer: {lost} characters were cut off."))
-    return kept
+    return ToolResult(kept, result.is_error)
 
 
 def _blocks(item: types.ContentBlock) -> list[Doc]:

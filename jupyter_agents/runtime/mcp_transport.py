@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import httpx2
 
-from jupyter_agents.domain.mcp import STDIO, url_problem
+from jupyter_agents.domain.mcp import url_problem
+from jupyter_agents.domain.toolsets import STDIO
 from jupyter_agents.runtime import mcp_http, mcp_relay
 from jupyter_agents.runtime.mcp_config import McpConfig
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from jupyter_agents.domain import compaction
 from jupyter_agents.errors import ModelError
 
 if TYPE_CHECKING:
@@ -25,8 +26,17 @@ FEATURE_FIELDS = {
     "thinking": "thinking_adaptive",
     "effort": "effort",
     "output_config": "effort",
+    "compaction": "compaction",
+    "compact": "compaction",
 }
-CONTENT_ONLY = frozenset({"citations", "caller", "parsed_output"})
+COMPACTION_BETA = "compact-2026-09-04"
+TOO_LONG = re.compile(
+    r"prompt is too long|context (length|window|limit|size)|maximum context|context_length_exceeded"
+    r"|too many (input )?tokens|exceeds? the (available|maximum) (context|number of tokens)",
+    re.IGNORECASE,
+)
+COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+CONTENT_ONLY = frozenset({"citations", "caller", "parsed_output", "encrypted_content"})
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class AnthropicModel:
 
     async def _stream(self, request: Doc, preview: Preview) -> Answer:
         kinds: dict[int, Literal["text", "thinking", "other"]] = {}
-        async with self._client.messages.stream(**request) as stream:
+        async with self._opened(request) as stream:
             async for event in stream:
                 if event.type == "content_block_start":
                     kind = event.content_block.type
@@ -108,6 +118,12 @@ class AnthropicModel:
             model=message.model,
             id=message.id,
         )
+
+    def _opened(self, request: Doc) -> Any:
+        """The stream of an answer; what only a beta of the Messages API takes goes to that."""
+        if "compaction" in request_features(request):
+            return self._client.beta.messages.stream(**request, betas=[COMPACTION_BETA])
+        return self._client.messages.stream(**request)
 
     async def _explain(self, error: Exception, request: Doc) -> ModelError:
         import anthropic
@@ -167,10 +183,12 @@ def _status_error(where: str, error: Any) -> ModelError:
     if getattr(error, "type", None) == "overloaded_error":
         status = 529
     transient = status in (408, 409, 429) or status >= 500 or status == 200
+    too_long = status == 413 or (status == 400 and TOO_LONG.search(message) is not None)
     return ModelError(
         f"The model endpoint at {where} answered {status}: {message}",
         type=kinds.get(status, "model_request_failed_error"),
         transient=transient,
+        too_long=too_long,
     )
 
 
@@ -198,6 +216,8 @@ def request_features(request: Doc) -> set[str]:
     blocks = request.get("system", []) + [b for m in request["messages"] for b in m["content"]]
     if any("cache_control" in block for block in blocks):
         found.add("cache_control")
+    if "compaction" in request or compaction.has_block(request["messages"]):
+        found.add("compaction")
     return found
 
 
@@ -208,6 +228,8 @@ def without_feature(request: Doc, feature: str) -> Doc:
             return {k: v for k, v in request.items() if k != "thinking"}
         case "effort":
             return {k: v for k, v in request.items() if k != "output_config"}
+        case "compaction":
+            return compaction.spelled_out(request)
         case _:
             bare = dict(request)
             if "system" in request:
@@ -228,12 +250,12 @@ def _block(block: Any) -> Doc:
 
 
 def _usage(usage: Any) -> Doc:
-    counts = {
-        "input_tokens": usage.input_tokens or 0,
-        "output_tokens": usage.output_tokens or 0,
-        "cache_read_input_tokens": usage.cache_read_input_tokens or 0,
-        "cache_creation_input_tokens": usage.cache_creation_input_tokens or 0,
-    }
-    if usage.cache_creation is not None:
-        counts["ephemeral_1h_input_tokens"] = usage.cache_creation.ephemeral_1h_input_tokens
+    """Token counts; those of the endpoint's own compaction are told apart there, and belong to it."""
+    iterations = getattr(usage, "iterations", None) or []
+    parts = [usage, *(part for part in iterations if part.type == "compaction")]
+    counts = {key: sum(getattr(part, key) or 0 for part in parts) for key in COUNTS}
+    hourly = [part.cache_creation.ephemeral_1h_input_tokens for part in parts if part.cache_creation]
+    counts |= {"ephemeral_1h_input_tokens": sum(hourly)} if hourly else {}
+    if usage.server_tool_use is not None and usage.server_tool_use.web_search_requests:
+        counts["web_search_requests"] = usage.server_tool_use.web_search_requests
     return counts

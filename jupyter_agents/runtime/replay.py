@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_agents.domain.prompt import exchange_key, tool_results
 from jupyter_agents.errors import InvalidRequest, ModelError
 from jupyter_agents.runtime.model import Answer, Preview
+from jupyter_agents.runtime.overflow import unnamed
 from jupyter_agents.runtime.runfile import SUFFIX, Exchange, Recording, parse
 from jupyter_agents.sandbox.base import ToolResult
 
@@ -91,7 +92,12 @@ class Recordings:
 
 
 def _plain(result: Doc) -> Any:
-    return [{k: v for k, v in block.items() if k != "cache_control"} for block in result.get("content") or []]
+    return [_plain_block(block) for block in result.get("content") or []]
+
+
+def _plain_block(block: Doc) -> Doc:
+    bare = {k: v for k, v in block.items() if k != "cache_control"}
+    return bare | {"text": unnamed(bare["text"])} if bare["type"] == "text" else bare
 
 
 class ReplayModel:

@@ -1,7 +1,8 @@
 """Run files: one session as JSON lines, to read, to share and to replay.
 
-The first line is the header with ``"schema": 1``. Then come ``event`` lines (what the API shows),
-``mcp`` lines (what the MCP servers list), ``exchange`` lines (one per answered model request) and
+The first line is the header with ``"schema": 1``. Then come ``event`` lines (what the API shows, with
+the changed files of a call), ``mcp`` lines (what the MCP servers list), ``exchange`` lines (one per
+answered model request, right behind its event), ``changes`` lines (files that changed late in a turn) and
 ``blob`` lines (base64 bytes that other lines name as ``{"$blob": sha256}``). A file is an export of the
 journal, so it is never out of step with it.
 Source: docs/decisions.md "Replay".
@@ -20,7 +21,9 @@ from typing import Any
 from jupyter_agents._version import __version__
 from jupyter_agents.domain.events import RESULTS, Record
 from jupyter_agents.domain.prompt import build_request, exchange_key, position
+from jupyter_agents.domain.session_object import IMPORTED
 from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.window import EXCEEDED
 from jupyter_agents.errors import InvalidRequest
 
 Doc = dict[str, Any]
@@ -30,7 +33,11 @@ SUFFIX = ".agentrun"
 MIME = "application/vnd.jupyter-agents.agentrun+jsonl"
 INLINE_BYTES = 1024
 PLAYED = ("agent.tool_result", "agent.mcp_tool_result")
-NOT_RECORDED = ("metadata", "vault_ids")
+CHANGES = "private.changes"
+KEPT = ("tool_use_id", "changes")
+TOO_LONG: Doc = {"response": {"content": [], "stop_reason": EXCEEDED}, "usage": {}}
+"""How a request that was refused as too long is played again."""
+NOT_RECORDED = ("metadata", "vault_ids", IMPORTED)
 
 
 @dataclass(frozen=True)
@@ -43,12 +50,24 @@ class Exchange:
     usage: Doc
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One record of the session as the file has it.
+
+    event: the public event, or None for ``changes`` alone. private: what the record's private part takes.
+    """
+
+    event: Doc | None
+    private: Doc
+
+
 @dataclass
 class Recording:
     """What a run file holds.
 
     results: recorded tool results by the model's id of the call. listings: what the MCP servers
-    listed, each time that it changed (`domain.mcp.Listed`).
+    listed, each time that it changed (`domain.mcp.Listed`). entries: everything in its order, as
+    `jupyter_agents.runtime.imports` needs it.
     """
 
     header: Doc = field(default_factory=dict)
@@ -56,6 +75,7 @@ class Recording:
     results: dict[str, Doc] = field(default_factory=dict)
     listings: list[Doc] = field(default_factory=list)
     events: list[Doc] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
 
 
 def export(records: Iterable[Record]) -> Iterator[str]:
@@ -69,15 +89,18 @@ def export(records: Iterable[Record]) -> Iterator[str]:
             yield _line(_header(state))
         if kind == "private.mcp":
             yield _line({"type": "mcp", "servers": state.mcp})
-        if record.kind != "event" or kind.startswith("private."):
+        if kind == CHANGES:
+            yield _line({"type": "changes", "changes": (record.private or {})["changes"]})
+        if record.kind != "event" or kind.startswith("private.") or IMPORTED in (record.private or {}):
             continue
         if kind == "span.model_request_start":
             pending = build_request(state)
         line = {"type": "event", "event": record.event}
         private = record.private or {}
-        if "tool_use_id" in private:
-            line["tool_use_id"] = private["tool_use_id"]
+        line |= {name: private[name] for name in KEPT if name in private}
         yield from _with_blobs(line, blobs)
+        if private.get("exceeded"):
+            private = TOO_LONG
         if kind == "span.model_request_end" and "response" in private:
             yield from _with_blobs(_exchange(pending, state.params, private), blobs)
 
@@ -93,10 +116,11 @@ def _header(state: State) -> Doc:
 
 
 def _exchange(request: Doc, params: Doc, private: Doc) -> Doc:
+    place = private.get("recorded") or {"key": exchange_key(request), "position": position(request)}
     return {
         "type": "exchange",
-        "key": exchange_key(request),
-        "position": position(request),
+        "key": place["key"],
+        "position": place["position"],
         "request": params,
         "response": private["response"],
         "usage": private["usage"],
@@ -164,6 +188,7 @@ def _take(recording: Recording, line: Doc, blobs: dict[str, str], calls: dict[st
             event = _insert(line["event"], blobs)
             _check_event(event)
             recording.events.append(event)
+            recording.entries.append(Entry(event, {name: line[name] for name in KEPT if name in line}))
             if "tool_use_id" in line:
                 calls[event["id"]] = line["tool_use_id"]
             call = event[RESULTS[event["type"]]] if event["type"] in PLAYED else None
@@ -179,8 +204,20 @@ def _take(recording: Recording, line: Doc, blobs: dict[str, str], calls: dict[st
             _check(isinstance(key, str) and isinstance(place, int), "key or position")
             _check(all(isinstance(n, int) and n >= 0 for n in usage.values()), "usage")
             recording.exchanges.append(Exchange(key, place, response, usage))
+            _attach(recording.entries, line, response)
+        case "changes":
+            recording.entries.append(Entry(None, {"changes": line["changes"]}))
         case _:
             pass
+
+
+def _attach(entries: list[Entry], line: Doc, response: Doc) -> None:
+    """Give an answer to the event in front of it, where that is the end of its request."""
+    if entries and entries[-1].event and entries[-1].event["type"] == "span.model_request_end":
+        recorded = {"key": line["key"], "position": line["position"]}
+        entries[-1].private.update(
+            response=response, usage=line["usage"], request=line.get("request", {}), recorded=recorded
+        )
 
 
 def _check(fits: bool, what: str) -> None:

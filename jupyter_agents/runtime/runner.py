@@ -17,6 +17,7 @@ from jupyter_agents.domain.events import RESULTS, Draft, Stamp
 from jupyter_agents.domain.sessions import State, apply
 from jupyter_agents.domain.steps import (
     CallModel,
+    Compact,
     EndTurn,
     Interrupt,
     Retry,
@@ -38,7 +39,7 @@ Doc = dict[str, Any]
 
 CRASHED = "The server stopped while this call was open: interrupted, it may have run."
 FAULT = "The server met an error of its own; its log has the details."
-CANCELLABLE = (CallModel, RunTools, Retry)
+CANCELLABLE = (CallModel, Compact, RunTools, Retry)
 
 log = logging.getLogger(__name__)
 

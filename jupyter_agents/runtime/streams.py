@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jupyter_agents.store.journal import dump
 
 MOST_WAITING = 10_000
-MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = 8 * 1024 * 1024
 
 Doc = dict[str, Any]
 
@@ -26,16 +26,24 @@ class Closed(Exception):
 class Subscription:
     """One reader.
 
+    At most `MOST_WAITING` frames wait for it, of `MOST_BYTES` characters and one frame more.
+
     Parameters
     ----------
     deltas:
         The event types that it wants previews of.
+
+    Attributes
+    ----------
+    on_dropped:
+        Called when it was too slow and is heard of no more.
     """
 
     def __init__(self, deltas: Iterable[str] = ()) -> None:
         self.deltas = frozenset(deltas)
         self.started: set[str] = set()
         self.closed = False
+        self.on_dropped: Callable[[], None] = _nothing
         self._waiting: deque[str] = deque()
         self._bytes = 0
         self._news = asyncio.Event()
@@ -59,9 +67,10 @@ class Subscription:
             return
         if data is None:
             self.closed = True
-        elif self._waiting and (len(self._waiting) >= MOST_WAITING or self._bytes + len(data) > MOST_BYTES):
+        elif len(self._waiting) >= MOST_WAITING or self._bytes >= MOST_BYTES:
             self._waiting.clear()
             self.closed = True
+            self.on_dropped()
         else:
             self._waiting.append(data)
             self._bytes += len(data)
@@ -71,6 +80,10 @@ class Subscription:
         data = self._waiting.popleft()
         self._bytes -= len(data)
         return data
+
+
+def _nothing() -> None:
+    pass
 
 
 class Hub:
@@ -108,21 +121,24 @@ class Hub:
         data = dump(event)
         for reader in list(readers):
             reader.put(data)
+            if event["type"] == "span.model_request_end":
+                reader.started.clear()
 
     def preview(self, session_id: str, type: str, event_id: str, index: int, text: str) -> None:
         """Send a preview to those who asked for it: its start once, then its text."""
-        for reader in list(self._subscriptions.get(session_id, ())):
-            if type not in reader.deltas:
-                continue
-            if event_id not in reader.started:
-                if index or text:
-                    continue
-                reader.started.add(event_id)
-                reader.put(dump({"type": "event_start", "event": {"type": type, "id": event_id}}))
-            if text:
-                content = {"type": "text", "text": text}
-                delta = {"type": "content_delta", "index": index, "content": content}
-                reader.put(dump({"type": "event_delta", "event_id": event_id, "delta": delta}))
+        readers = [r for r in self._subscriptions.get(session_id, ()) if type in r.deltas]
+        if readers and not (index or text):
+            start = dump({"type": "event_start", "event": {"type": type, "id": event_id}})
+            for reader in readers:
+                if event_id not in reader.started:
+                    reader.started.add(event_id)
+                    reader.put(start)
+        if readers and text:
+            content = {"type": "content_delta", "index": index, "content": {"type": "text", "text": text}}
+            delta = dump({"type": "event_delta", "event_id": event_id, "delta": content})
+            for reader in readers:
+                if event_id in reader.started:
+                    reader.put(delta)
 
     def fail(self, session_id: str, body: Doc) -> None:
         """Tell readers of a fault that could not be recorded, and end their streams."""

@@ -1,4 +1,4 @@
-"""Where a session's calls go: its sandbox, or the recording where there is none.
+"""Where a session's calls go: its sandbox, the web, or the recording where there is none.
 
 The sandbox is started with the first model request, in parallel with it; one that died is replaced at
 the next call. Source: docs/decisions.md "Sandbox and network" and "Replay".
@@ -9,24 +9,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
+from jupyter_agents.domain.resources import UPLOADS, WORKSPACE, within
 from jupyter_agents.domain.sessions import Call
-from jupyter_agents.errors import ApiError, LimitExceeded, SandboxError, SandboxUnavailable
+from jupyter_agents.domain.tools import WEB
+from jupyter_agents.errors import ApiError, SandboxError, SandboxUnavailable
 from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.mcp import SessionMcp
+from jupyter_agents.runtime.mcp_content import shorten
+from jupyter_agents.runtime.outputs import Outputs
+from jupyter_agents.runtime.overflow import Keep, bounded
 from jupyter_agents.runtime.replay import Recordings
-from jupyter_agents.sandbox.base import Sandbox, SandboxProvider, SandboxSpec, ToolResult
+from jupyter_agents.runtime.repositories import Checkouts
+from jupyter_agents.sandbox.base import Mount, Sandbox, SandboxProvider, SandboxSpec, ToolResult
+from jupyter_agents.sandbox.beside import Cover
 from jupyter_agents.sandbox.changes import Change, Changes
-from jupyter_agents.sandbox.workspace import FILE_BYTES, OUTPUTS, make_workspace, open_beneath
+from jupyter_agents.sandbox.embedded import find_cover
+from jupyter_agents.sandbox.workspace import make_workspace, remove_copy
 from jupyter_agents.store.blobs import Blobs
 
 Doc = dict[str, Any]
-CHUNK = 1024 * 1024
+NOT_RECORDED = (
+    "{}: this session plays a recording, which has no result of this call. A replay never asks the web."
+)
 STARTING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -49,6 +61,10 @@ class SessionTools:
         What the session replays, or None.
     mcp:
         The session's MCP servers.
+    web:
+        Runs a call to a web tool (`jupyter_agents.runtime.web.WebTools`).
+    checkouts:
+        Brings its repositories.
     """
 
     def __init__(
@@ -63,27 +79,35 @@ class SessionTools:
         clock: Clock,
         recordings: Callable[[], Recordings | None],
         mcp: SessionMcp,
+        web: Callable[[Call], Awaitable[Outcome]],
+        checkouts: Checkouts,
     ) -> None:
         self._id = session_id
         self._wanted = wanted
         self._spec = spec
         self._provider = provider
         self._root = root
-        self._files = files
-        self._blobs = blobs
+        self._outputs = Outputs(session_id, files, blobs)
         self._clock = clock
         self._recordings = recordings
         self.mcp = mcp
+        self._web = web
+        self._checkouts = checkouts
         self._starting: asyncio.Task[Sandbox] | None = None
         self._workspace = Path()
         self._changes: Changes | None = None
         self._found: list[Change] = []
-        self._outputs: dict[str, Change] = {}
+        self._outdated = False
+        self._cover: Cover | None = None
         self.kind: str | None = None
         self.notes: tuple[str, ...] = ()
         self.state = "none"
         self.replayed_tools = False
         self.used_at = clock()
+
+    def turn_begins(self) -> None:
+        """See `loop.Tools`."""
+        self._checkouts.try_again()
 
     async def prepare(self) -> None:
         """See `loop.Tools`."""
@@ -95,33 +119,85 @@ class SessionTools:
     async def call(self, call: Call) -> Outcome:
         """See `loop.Tools`. Raises `SandboxUnavailable`."""
         if call.kind == "mcp":
-            return Outcome(await self.mcp.call(call), [])
+            result = await bounded(await self.mcp.call(call), call.id, await self._keeper())
+            return Outcome(shorten(result), [])
+        if call.name in WEB:
+            return await self._call_web(call)
         try:
             sandbox = await self._sandbox()
         except SandboxUnavailable:
             recorded = self._recorded(call)
             if recorded is None:
                 raise
-            return Outcome(recorded, [])
+            return Outcome(await bounded(recorded, call.id, None), [])
         try:
             result = await sandbox.call(call.name, call.input)
+            result = await bounded(result, call.id, partial(_keep, sandbox))
         except asyncio.CancelledError:
             await asyncio.shield(sandbox.cancel())
             raise
         except SandboxUnavailable as error:
             await self._drop(sandbox)
             raise SandboxUnavailable(str(error), was_running=True) from None
-        return Outcome(result, await self._changed())
+        changes = await self._changed()
+        lost = await self._outputs.register(self._workspace)
+        if lost:
+            said = [{"type": "text", "text": sentence} for sentence in lost]
+            result = ToolResult([*result.content, *said], result.is_error)
+        return Outcome(result, changes, problems=self._checkouts.problems())
+
+    async def _call_web(self, call: Call) -> Outcome:
+        """Run a web tool, or in a replay give its recorded result: a replay is the same every time."""
+        if self._recordings() is None:
+            outcome = await self._web(call)
+            return replace(outcome, result=await bounded(outcome.result, call.id, await self._keeper()))
+        missing = ToolResult.text(NOT_RECORDED.format(call.name), is_error=True)
+        return Outcome(self._recorded(call) or missing, [])
+
+    async def _keeper(self) -> Keep | None:
+        """Writes into the sandbox, if one runs."""
+        sandbox = await self._running()
+        return None if sandbox is None or not sandbox.alive else partial(_keep, sandbox)
 
     async def settle(self) -> list[Doc]:
         """See `loop.Tools`: register outputs; returns changes that no call has reported."""
         late = await self._changed()
-        for change in list(self._outputs.values()):
-            await self._register(change)
-            if self._outputs.get(change.path) is change:
-                del self._outputs[change.path]
+        await self._outputs.register(self._workspace)
         self.used_at = self._clock()
         return late
+
+    async def add_file(self, mount: Mount, had: Sandbox | None = None) -> Sandbox | None:
+        """Make one more file readable: at once where a sandbox runs, else when one starts.
+
+        Returns the running sandbox; where that is `had`, nothing is done. Raises `SandboxError` where it
+        cannot take a file at this path.
+        """
+        sandbox = await self._running()
+        if sandbox is not None and sandbox is not had:
+            try:
+                await sandbox.add_file(mount)
+            except SandboxUnavailable:
+                self._outdated = True
+        return sandbox
+
+    async def drop_file(self, mount: Mount) -> None:
+        """Take a mounted file out of reach, before its source goes.
+
+        A copy in the workspace goes if it is still the same. What is mounted elsewhere goes with the
+        sandbox, which the next call starts anew.
+        """
+        if within(mount.target, WORKSPACE):
+            path, workspace = mount.target.removeprefix(f"{WORKSPACE}/"), self._spec().workspace
+            await asyncio.to_thread(remove_copy, workspace, path, mount.source)
+        elif not within(mount.target, UPLOADS) and await self._running() is not None:
+            self._outdated = True
+
+    async def _running(self) -> Sandbox | None:
+        starting = self._starting
+        if starting is None:
+            return None
+        await asyncio.wait([starting])
+        return None if _failed(starting) else starting.result()
 
     async def close(self) -> None:
         """End the sandbox and the MCP connections; the next call starts another. Idempotent.
@@ -149,8 +225,10 @@ class SessionTools:
             spec = self._spec()
             self._workspace = spec.workspace
             await asyncio.to_thread(self._make_workspace, spec)
+            await self._checkouts.bring(spec.workspace, _owner(spec))
             if self._changes is None:
                 self._changes = await Changes.start(spec.workspace)
+            self._cover, _ = await asyncio.to_thread(find_cover, spec)
             sandbox = await provider.start(spec)
         except (SandboxError, OSError, ApiError) as error:
             self.state = "none"
@@ -162,18 +240,33 @@ class SessionTools:
         return sandbox
 
     def _make_workspace(self, spec: SandboxSpec) -> None:
-        uid = spec.uid if os.geteuid() == 0 else None
-        make_workspace(self._root, spec.workspace, uid=uid)
+        make_workspace(self._root, spec.workspace, uid=_owner(spec))
+
+    async def _bring_late(self) -> None:
+        """Bring repositories into the workspace of a running sandbox; that is no change of a call's."""
+        spec = self._spec()
+        made = await self._checkouts.bring(spec.workspace, _owner(spec))
+        if made and self._changes is not None:
+            await self._drain(self._changes)
+            self._found = [c for c in self._found if not any(within(c.path, path) for path in made)]
 
     async def _sandbox(self) -> Sandbox:
         await self.prepare()
         if self._starting is None:
             raise SandboxUnavailable("This agent has no tool that runs in a sandbox.")
         sandbox = await asyncio.shield(self._starting)
-        if not sandbox.alive:
+        if self._outdated or not sandbox.alive or await self._uncovered():
+            self._outdated = False
             await self._drop(sandbox)
             return await self._sandbox()
+        if self._checkouts.waiting:
+            await self._bring_late()
         return sandbox
+
+    async def _uncovered(self) -> bool:
+        """Whether a hidden file of the notebook's folder could be seen in the running sandbox."""
+        cover = self._cover
+        return cover is not None and await asyncio.to_thread(cover.changed)
 
     async def _drop(self, sandbox: Sandbox) -> None:
         starting = self._starting
@@ -196,7 +289,7 @@ class SessionTools:
         if self._changes is not None:
             await asyncio.shield(asyncio.create_task(self._drain(self._changes)))
         found, self._found = self._found, []
-        self._outputs |= {c.path: c for c in found if PurePosixPath(c.path).parts[:1] == (OUTPUTS,)}
+        self._outputs.note(found)
         at = rfc3339(self._clock())
         return [{"path": c.path, "kind": c.kind, "size": c.size, "at": at} for c in found]
 
@@ -207,32 +300,17 @@ class SessionTools:
         except OSError as error:
             log.warning("Session %s: the workspace cannot be looked at: %s", self._id, error)
 
-    async def _register(self, change: Change) -> None:
-        if change.kind == "deleted":
-            await self._files.drop_output(self._id, change.path)
-            return
-        try:
-            blob = await asyncio.to_thread(self._store, change.path)
-            doc = await self._files.set_output(self._id, change.path, blob)
-            await self._files.ensure(doc, lambda: self._store(change.path))
-        except (OSError, SandboxError) as error:
-            log.warning("Session %s: the output %r is not kept: %s", self._id, change.path, error)
 
-    def _store(self, path: str) -> tuple[str, int]:
-        with os.fdopen(open_beneath(self._workspace, path), "rb") as file:
-            return self._blobs.put(_bounded(file))
+async def _keep(sandbox: Sandbox, path: str, text: str) -> bool:
+    try:
+        written = await sandbox.call("write", {"file_path": path, "content": text})
+    except SandboxUnavailable:
+        return False
+    return not written.is_error
 
 
-def _bounded(file: BinaryIO) -> Iterator[bytes]:
-    """The bytes of `file`; raises `LimitExceeded` above `FILE_BYTES`, before the first where it can."""
-    left = FILE_BYTES
-    if os.fstat(file.fileno()).st_size > left:
-        raise LimitExceeded(f"it is larger than {FILE_BYTES} bytes")
-    while chunk := file.read(CHUNK):
-        left -= len(chunk)
-        if left < 0:
-            raise LimitExceeded(f"it is larger than {FILE_BYTES} bytes")
-        yield chunk
+def _owner(spec: SandboxSpec) -> int | None:
+    return spec.uid if os.geteuid() == 0 else None
 
 
 def _failed(task: asyncio.Task[Sandbox]) -> bool:

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from .beside import Beside
+
 GIB = 1024**3
 
 SANDBOX_TOOLS = ("bash", "read", "write", "edit", "glob", "grep")
@@ -74,7 +76,7 @@ class SandboxSpec:
     image: a container image, for providers that use one. uid: the user id inside when the server
     runs as root. python: ``(sys.prefix, sys.base_prefix)`` of the notebook's environment, bound
     read-only and put first on PATH by embedded providers. env: extra variables for the tools; never
-    secrets.
+    secrets. beside: the notebook's folder, shown read-only at ``/mnt/notebook``; `None` is none.
     """
 
     session_id: str
@@ -87,6 +89,7 @@ class SandboxSpec:
     uid: int = 65532
     python: tuple[Path, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True)

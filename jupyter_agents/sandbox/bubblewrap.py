@@ -26,7 +26,7 @@ from .egress import Egress, start_egress
 from .guard import Guard, process_limit
 from .layout import EGRESS_DIRECTORY, Layout
 from .leftovers import make_directory
-from .options import STANDARD_ROOTS, UPLOADS
+from .options import NOTEBOOK_ROOT, STANDARD_ROOTS, UPLOADS
 from .provider import EmbeddedProvider
 from .tools import ToolhostOptions
 
@@ -91,9 +91,11 @@ class BubblewrapProvider(EmbeddedProvider):
         assert self._version is not None
         egress = await self._egress(spec, parts)
         sized = self._version >= SIZED
-        layout = Layout(spec, sized=sized, egress=egress.socket if egress else None)
+        cover, notes = await asyncio.to_thread(embedded.find_cover, spec)
+        layout = Layout(spec, sized=sized, egress=egress.socket if egress else None, cover=cover)
+        beside = () if cover is None else (NOTEBOOK_ROOT,)
         options = ToolhostOptions(
-            roots=(*STANDARD_ROOTS, *embedded.extra_roots(spec, real=False)),
+            roots=(*STANDARD_ROOTS, *beside, *embedded.extra_roots(spec, real=False)),
             env=embedded.tool_environment(spec, layout.home, "/tmp"),
             limits=spec.limits,
             processes=process_limit(spec.limits),
@@ -104,7 +106,7 @@ class BubblewrapProvider(EmbeddedProvider):
             python = [str(embedded.interpreter()), *options.arguments(layout.zipapp)]
             argv = guard.enter([self._executable, "--args", str(arguments), "--", *python])
             channel = await ProcessChannel.start(argv, what="bubblewrap", pass_fds=descriptors)
-        return channel, _notes(sized)
+        return channel, (*_notes(sized), *notes)
 
     async def _egress(self, spec: SandboxSpec, parts: contextlib.AsyncExitStack) -> Egress | None:
         if spec.network is None:

@@ -18,8 +18,9 @@ from docker.types import LogConfig, Ulimit
 from docker.types import Mount as Bind
 
 from .base import Mount, SandboxSpec
+from .beside import NOTEBOOK, Cover
 from .embedded import extra_roots
-from .options import OUTPUTS, STANDARD_ROOTS, UPLOADS, WORKSPACE, ToolhostOptions
+from .options import NOTEBOOK_ROOT, OUTPUTS, STANDARD_ROOTS, UPLOADS, WORKSPACE, ToolhostOptions
 
 LABEL_SESSION = "jupyter-agents.session"
 LABEL_OWNER = "jupyter-agents.owner"
@@ -62,6 +63,7 @@ def create_request(
     network: Path | None,
     mounts: Sequence[Mount],
     runtime: str | None,
+    cover: Cover | None = None,
 ) -> dict[str, Any]:
     """The arguments of ``create_container``.
 
@@ -77,12 +79,14 @@ def create_request(
         Files and directories that are bound read-only.
     runtime:
         An engine runtime such as ``runsc`` (gVisor); `None` is the engine's default.
+    cover:
+        What is covered of the notebook's folder, which is bound where this is given.
     """
     limits = spec.limits
     options = ToolhostOptions(
         env={"HOME": HOME, "LANG": "C.UTF-8", **spec.env},
         limits=limits,
-        roots=(*STANDARD_ROOTS, *extra_roots(spec, real=False)),
+        roots=(*STANDARD_ROOTS, *(() if cover is None else (NOTEBOOK_ROOT,)), *extra_roots(spec, real=False)),
         egress=None if network is None else f"{_NETWORK}/{network.name}",
     )
     binds = [
@@ -92,11 +96,16 @@ def create_request(
         _bind(toolhost, _TOOLHOST),
         *(_bind(mount.source, mount.target) for mount in mounts),
     ]
+    if cover is not None:
+        empty = toolhost.with_name("empty")
+        empty.touch(mode=0o444)
+        binds.append(_bind(cover.folder, NOTEBOOK))
+        binds += [_bind(empty, f"{NOTEBOOK}/{name}") for name in cover.files]
     if network is not None:
         binds.append(_bind(network.parent, _NETWORK))
     host_config = api.create_host_config(
         mounts=binds,
-        tmpfs=tmpfs(limits.memory),
+        tmpfs=tmpfs(limits.memory) | _covered(cover),
         shm_size=limits.memory // 16,
         network_mode="none",
         cap_drop=["ALL"],
@@ -131,6 +140,11 @@ def create_request(
         "host_config": host_config,
         "use_config_proxy": False,
     }
+
+
+def _covered(cover: Cover | None) -> dict[str, str]:
+    names = () if cover is None else cover.directories
+    return {f"{NOTEBOOK}/{name}": "ro,noexec,nosuid,nodev,mode=0555,size=4096" for name in names}
 
 
 def _bind(source: Path, target: str, *, writable: bool = False) -> Bind:

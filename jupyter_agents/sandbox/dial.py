@@ -130,6 +130,26 @@ class Dialer:
         except TimeoutError:
             raise Unreachable(f"{host}:{port} did not answer in {CONNECT_SECONDS:.0f} s") from None
 
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of `host` that may be connected to: public ones, and none of this machine.
+
+        A trusted host's are returned as they are. Raises `Refused` where `host` has no such address,
+        `Unreachable` where it has none at all.
+        """
+        if reason := self._hosts.refusal(host):
+            raise Refused(reason)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                found = await self._resolve(host, port)
+        except (OSError, UnicodeError):
+            raise Unreachable(f"{host} has no address") from None
+        if self._hosts.trusts(host):
+            return list(found)
+        public = [a for a in found if not address_refusal(ip_address(a)) and not is_own_address(a)]
+        if found and not public:
+            raise Refused(f"{host} leads to {found[0]}, not a public address")
+        return public
+
     async def _open_direct(self, host: str, port: int) -> Stream:
         try:
             addresses = await self._resolve(host, port)
@@ -150,6 +170,17 @@ class Dialer:
 
     def _variable(self, name: str) -> str:
         return self._environ.get(name) or self._environ.get(name.upper()) or ""
+
+
+def is_own_address(address: str) -> bool:
+    """Whether `address` is this machine's: the way to it would begin there. Sends nothing."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, WEB_PORTS[0]))
+            return bool(probe.getsockname()[0] == address)
+    except OSError:
+        return False
 
 
 async def _resolve(pool: ThreadPoolExecutor, host: str, port: int) -> Sequence[str]:

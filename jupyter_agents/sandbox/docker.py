@@ -29,6 +29,7 @@ from .base import Mount, Network, Probe, Sandbox, SandboxSpec
 from .container import create_request
 from .counters import LimitWatch, size_text
 from .egress import Egress, start_egress
+from .embedded import find_cover
 from .mounts import add_file, lay_out
 from .reaper import process_alive, process_owner
 from .tools import ToolhostSandbox, write_zipapp
@@ -122,7 +123,7 @@ class DockerProvider:
         """Start a container. Raises `SandboxUnavailable` with what to do."""
         client = await self._connect()
         uid, gid = self._identity(spec)
-        directory = Path(tempfile.mkdtemp(prefix="jupyter-agents-", dir=self._directory))
+        directory = Path(tempfile.mkdtemp(prefix=f"jupyter-agents-{os.getpid()}-", dir=self._directory))
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(asyncio.to_thread, shutil.rmtree, directory, True)
             network = None
@@ -131,6 +132,7 @@ class DockerProvider:
                 undo.push_async_callback(egress.close)
                 network = egress.socket
             mounts = await asyncio.to_thread(lay_out, spec)
+            cover, notes = await asyncio.to_thread(find_cover, spec)
             request = create_request(
                 client.api,
                 spec,
@@ -140,6 +142,7 @@ class DockerProvider:
                 toolhost=write_zipapp(directory),
                 network=network,
                 mounts=[*self._mounts, *mounts],
+                cover=cover,
                 runtime=self._runtime,
             )
             name = request["name"]
@@ -173,6 +176,7 @@ class DockerProvider:
         sandbox = ToolhostSandbox(
             channel,
             kind=self.kind,
+            notes=notes,
             limits=spec.limits,
             limit_hit=limit_hit,
             add_file=add,

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import SandboxUnavailable
 from .base import Mount, SandboxSpec
+from .beside import NOTEBOOK, TOO_MUCH, Cover, TooMuch, cover
 from .options import OUTPUTS, UPLOADS, WORKSPACE, Root
 from .workspace import open_beneath, open_directory
 
@@ -125,6 +126,19 @@ def extra_roots(spec: SandboxSpec, *, real: bool) -> list[Root]:
         if _below(mount.target, WORKSPACE) is None and _below(mount.target, UPLOADS) is None:
             roots.append(Root(mount.target, str(mount.source) if real else ""))
     return roots
+
+
+def find_cover(spec: SandboxSpec) -> tuple[Cover | None, tuple[str, ...]]:
+    """What to cover of the notebook's folder, None where it is not shown; and notes. Blocks."""
+    if spec.beside is None:
+        return None, ()
+    try:
+        found = cover(spec.beside)
+    except TooMuch:
+        return None, (TOO_MUCH,)
+    except OSError as e:
+        return None, (f"{NOTEBOOK} is not there: the notebook's folder cannot be read: {e.strerror}.",)
+    return found, found.notes
 
 
 def mount_target(mount: Mount) -> str:

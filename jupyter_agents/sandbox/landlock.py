@@ -27,6 +27,7 @@ from typing import Any
 from ..errors import SandboxUnavailable
 from . import embedded, seccomp
 from .base import SandboxSpec
+from .beside import NOTEBOOK, Cover
 from .channel import ProcessChannel
 from .guard import Guard, process_limit
 from .leftovers import make_directory
@@ -105,11 +106,15 @@ class LandlockProvider(EmbeddedProvider):
         zipapp = write_zipapp(private)
         if uid is not None:
             os.chown(temporary, uid, uid)
+        cover, notes = await asyncio.to_thread(embedded.find_cover, spec)
+        if cover is not None and uid is not None and _closed_folder(cover.folder / "x") is not None:
+            cover, notes = None, (f"{NOTEBOOK} is not there: the sandbox's user cannot enter the folder.",)
         options = ToolhostOptions(
             roots=(
                 Root(WORKSPACE, str(spec.workspace), writable=True),
                 Root(OUTPUTS, str(spec.workspace / "outputs"), writable=True),
                 Root(UPLOADS, str(spec.uploads)),
+                *(() if cover is None else (Root(NOTEBOOK, str(cover.folder)),)),
                 *embedded.extra_roots(spec, real=True),
             ),
             env={
@@ -119,12 +124,14 @@ class LandlockProvider(EmbeddedProvider):
             limits=spec.limits,
             processes=process_limit(spec.limits),
             uid=uid,
-            confine=_confinement(spec, temporary, zipapp),
+            confine=_confinement(spec, temporary, zipapp, cover),
         )
         argv = guard.enter([str(embedded.interpreter()), *options.arguments(str(zipapp))])
         what = "The Landlock sandbox"
         channel = await ProcessChannel.start(argv, what=what, grace=GRACE)
-        return channel, (*NOTES, *_unreachable(spec, uid))
+        if cover is not None:
+            notes = (*notes, f"bash sees {NOTEBOOK} at its real path, {cover.folder}.")
+        return channel, (*NOTES, *notes, *_unreachable(spec, uid))
 
     def _inside(self, spec: SandboxSpec, source: Path) -> str | None:
         return str(source) if source.is_relative_to(spec.uploads) else None
@@ -150,7 +157,7 @@ def landlock_abi() -> int:
     return max(0, int(libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION)))
 
 
-def _confinement(spec: SandboxSpec, temporary: Path, zipapp: Path) -> dict[str, Any]:
+def _confinement(spec: SandboxSpec, temporary: Path, zipapp: Path, cover: Cover | None) -> dict[str, Any]:
     readable = [*READABLE, str(zipapp), str(spec.uploads)]
     readable += [str(mount.source) for mount in spec.mounts]
     prefixes = [*embedded.python_prefixes(spec), embedded.interpreter().parent.parent]
@@ -166,6 +173,7 @@ def _confinement(spec: SandboxSpec, temporary: Path, zipapp: Path) -> dict[str, 
         "filter": program,
         "asked": seccomp.asked_numbers(),
         "writable": [str(spec.workspace), str(temporary)],
+        "beside": None if cover is None else [str(cover.folder), list(cover.paths)],
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import embedded, seccomp
 from .base import SandboxSpec
+from .beside import NOTEBOOK, Cover
 from .options import OUTPUTS, UPLOADS, WORKSPACE
 from .zipapp import toolhost_zipapp
 
@@ -44,14 +45,18 @@ CONFIGURATION = (
 class Layout:
     """The sandbox's file system for one spec.
 
-    sized: whether this bwrap can limit a tmpfs. egress: the proxy's socket on the host.
+    sized: whether this bwrap can limit a tmpfs. egress: the proxy's socket on the host. cover: what is
+    covered of the notebook's folder, which is bound where this is given.
     """
 
     home = HOME
     zipapp = f"{RUN_DIRECTORY}/toolhost.pyz"
 
-    def __init__(self, spec: SandboxSpec, *, sized: bool, egress: Path | None) -> None:
+    def __init__(
+        self, spec: SandboxSpec, *, sized: bool, egress: Path | None, cover: Cover | None = None
+    ) -> None:
         self._spec = spec
+        self._cover = cover
         self._sized = sized
         self._egress = egress
         self._uid = embedded.identity(spec)
@@ -167,8 +172,19 @@ class Layout:
         arguments += self._bind(spec.uploads, UPLOADS)
         for mount in filter(embedded.is_bound, spec.mounts):
             arguments += self._bind(mount.source, embedded.mount_target(mount))
+        if self._cover is not None:
+            arguments += self._notebook(self._cover)
         if self._egress is not None:
             arguments += self._bind(self._egress.parent, EGRESS_DIRECTORY)
+        return arguments
+
+    def _notebook(self, cover: Cover) -> list[str]:
+        arguments = self._bind(cover.folder, NOTEBOOK)
+        for name in cover.directories:
+            place = f"{NOTEBOOK}/{name}"
+            arguments += ["--perms", "0555", "--tmpfs", place, "--remount-ro", place]
+        for name in cover.files:
+            arguments += ["--perms", "0444", "--ro-bind-data", self._content(b""), f"{NOTEBOOK}/{name}"]
         return arguments
 
     def _hide(self, prefix: Path) -> list[str]:

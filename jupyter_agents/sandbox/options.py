@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .base import Limits
+from .beside import NOTEBOOK
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,15 @@ class Root:
 WORKSPACE = "/workspace"
 UPLOADS = "/mnt/session/uploads"
 OUTPUTS = "/mnt/session/outputs"
+OVERFLOW = "/tmp/tool-outputs"
 
-STANDARD_ROOTS = (Root(WORKSPACE, writable=True), Root(OUTPUTS, writable=True), Root(UPLOADS))
+STANDARD_ROOTS = (
+    Root(WORKSPACE, writable=True),
+    Root(OUTPUTS, writable=True),
+    Root(UPLOADS),
+    Root(OVERFLOW, writable=True),
+)
+NOTEBOOK_ROOT = Root(NOTEBOOK)
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,28 @@ def place_file(root: Path, relpath: str, source: Path, *, replace: bool) -> None
         os.close(directory)
 
 
+def remove_copy(root: Path, relpath: str, source: Path) -> bool:
+    """Remove `relpath` below `root` if it is a file with the bytes of `source`; whether it was."""
+    folder, _, name = relpath.rpartition("/")
+    try:
+        directory = open_directory(root, folder)
+    except (OSError, SandboxError):
+        return False
+    try:
+        with os.fdopen(open_beneath(directory, name), "rb") as copy, source.open("rb") as original:
+            if os.fstat(copy.fileno()).st_size != os.fstat(original.fileno()).st_size:
+                return False
+            while chunk := original.read(_CHUNK):
+                if copy.read(_CHUNK) != chunk:
+                    return False
+        os.unlink(name, dir_fd=directory)
+    except (OSError, SandboxError):
+        return False
+    finally:
+        os.close(directory)
+    return True
+
+
 def _chunks(root: Path | int, relpath: str, limit: int) -> Iterator[bytes]:
     with os.fdopen(open_beneath(root, relpath), "rb", buffering=0) as file:
         left = limit - os.fstat(file.fileno()).st_size

@@ -17,14 +17,28 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
+from jupyter_agents.errors import UserError
 from jupyter_agents.runtime.context import Config, Context
 from jupyter_agents.runtime.mcp_config import McpConfig, programs
+from jupyter_agents.runtime.repositories import GITHUB
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
-from jupyter_agents.server import agents, environments, events, files, local, openapi, sessions, threads
+from jupyter_agents.server import (
+    agents,
+    environments,
+    events,
+    files,
+    local,
+    openapi,
+    resources,
+    sessions,
+    threads,
+)
 from jupyter_agents.server.rates import KINDS, Rates
 from jupyter_agents.server.unbuilt import NothingHere
 
 ROOT = "jupyter-agents"
+PROBLEM = "jupyter_agents_problem"
+"""The setting that says why the extension did not load."""
 
 
 class JupyterAgents(ExtensionApp):
@@ -81,6 +95,27 @@ class JupyterAgents(ExtensionApp):
         help="Programs that agents may use as MCP servers by the address stdio:<name>: a command line, or "
         '{"command": [...], "env": {...}}. They run outside the sandbox.'
     ).tag(config=True)
+    web_hosts = List(
+        Unicode(), help="Hosts that web_fetch may reach although they are private, and at any port."
+    ).tag(config=True)
+    notebook_folder = Bool(
+        True, help="Whether sandboxes may show the folder of their notebook, read-only."
+    ).tag(config=True)
+    max_storage = Unicode("1TiB", help="What all uploaded files together may take.").tag(config=True)
+    download_uploads = Bool(
+        False, help="Whether uploaded files can be downloaded, as those that a session made can."
+    ).tag(config=True)
+    repository_hosts = List(
+        Unicode(), [GITHUB], help="Base URLs that git repositories of sessions may come from."
+    ).tag(config=True)
+    repository_timeout = Float(300.0, help="Seconds that cloning a repository may take.").tag(config=True)
+    max_repository = Unicode("2GiB", help="What a cloned repository may take on disk.").tag(config=True)
+    retention_days = Float(
+        None,
+        allow_none=True,
+        min=0,
+        help="Days after which `jupyter agents gc` deletes a session that is over. Default: it keeps all.",
+    ).tag(config=True)
     replay = Unicode(
         help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
     ).tag(config=True)
@@ -88,14 +123,22 @@ class JupyterAgents(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Build the runtime."""
-        self.context = Context(self._runtime_config(), self._providers)
+        try:
+            self.context = Context(self._runtime_config(), self.providers)
+        except (ValueError, UserError) as error:
+            server: Any = self.serverapp
+            server.web_app.settings[PROBLEM] = str(error)
+            raise
         self.settings["jupyter_agents_context"] = self.context
         self.settings["jupyter_agents_rates"] = Rates(self.rate_limits)
         self.settings["jupyter_agents_embedded"] = self.embedded
 
     def initialize_handlers(self) -> None:
         """Register the routes; what is none of them answers 404 in the wire's shape."""
-        modules: Sequence[Any] = (agents, environments, sessions, events, threads, files, local, openapi)
+        modules: Sequence[Any] = (
+            *(agents, environments, sessions, events, threads, resources, files),
+            *(local, openapi),
+        )
         routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])
 
@@ -103,21 +146,34 @@ class JupyterAgents(ExtensionApp):
         """Called on the running loop, once the server listens."""
         parent: Any = super()
         await parent._start_jupyter_server_extension(serverapp)
+        if not hasattr(self, "context"):
+            return
         url = serverapp.connection_url.rstrip("/")
         self.context.endpoint.own_urls = (f"{url}/{ROOT}",)
         await self.context.start()
 
     async def stop_extension(self) -> None:
         """End sandboxes and streams, then close the store."""
-        await self.context.stop()
+        if hasattr(self, "context"):
+            await self.context.stop()
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the store lies."""
+        found = self.data_dir or os.environ.get("JUPYTER_AGENTS_DATA_DIR")
+        return Path(found or Path(jupyter_data_dir()) / "jupyter-agents")
+
+    @property
+    def replay_folder(self) -> Path | None:
+        """The run files that answer in place of a model, if there are any."""
+        found = self.replay or os.environ.get("JUPYTER_AGENTS_REPLAY")
+        return Path(found).expanduser().resolve() if found else None
 
     def _runtime_config(self) -> Config:
-        data_dir = self.data_dir or os.environ.get("JUPYTER_AGENTS_DATA_DIR")
         server: Any = self.serverapp
         root = self.workspace_root or server.root_dir
-        replay = self.replay or os.environ.get("JUPYTER_AGENTS_REPLAY")
         return Config(
-            data_dir=Path(data_dir or Path(jupyter_data_dir()) / "jupyter-agents"),
+            data_dir=self.data_folder,
             root_dir=Path(root).expanduser().resolve(),
             model_base_url=self.model_base_url,
             default_model=self.default_model,
@@ -139,7 +195,14 @@ class JupyterAgents(ExtensionApp):
                 idle_timeout=self.max_idle_timeout,
             ),
             max_files=self.max_files,
-            replay=Path(replay).expanduser().resolve() if replay else None,
+            web_hosts=tuple(self.web_hosts),
+            notebook_folder=self.notebook_folder,
+            max_storage=size("max_storage", self.max_storage),
+            download_uploads=self.download_uploads,
+            repository_hosts=tuple(self.repository_hosts),
+            repository_timeout=self.repository_timeout,
+            max_repository=size("max_repository", self.max_repository),
+            replay=self.replay_folder,
             mcp=McpConfig(
                 private_hosts=self.mcp_private_hosts,
                 connect_seconds=self.mcp_connect_timeout,
@@ -150,7 +213,8 @@ class JupyterAgents(ExtensionApp):
             python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
         )
 
-    def _providers(self) -> list[SandboxProvider]:
+    def providers(self) -> list[SandboxProvider]:
+        """The kinds of sandbox, best first."""
         from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
         from jupyter_agents.sandbox.docker import DockerProvider
         from jupyter_agents.sandbox.landlock import LandlockProvider

@@ -18,16 +18,30 @@ from jupyter_agents.server.handlers import NO_CURSOR, Handler, bounds, check_lim
 from jupyter_agents.store.journal import Filter
 from jupyter_agents.store.pages import Cursor, parse_cursor
 
-SEND = wire.strict(wire.EventSend)
+STRICT = wire.strict(wire.EventSend)
 LIST = wire.query(wire.EventList)
 STREAM = wire.query(wire.EventStream)
 
+ANSWERED = ("user.tool_confirmation", "user.custom_tool_result", "user.tool_result")
 MOST_EVENTS = 1000
 MOST_DELTAS = 100
 KEEPALIVE_SECONDS = 15.0
 STUCK_SECONDS = 60.0
 
 Doc = dict[str, Any]
+
+
+def validate(body: object) -> Doc:
+    """A request to send events. Older clients name a thread in an answer, which is passed over (4.2)."""
+    if isinstance(body, dict) and isinstance(body.get("events"), list):
+        body = body | {"events": [_without_thread(event) for event in body["events"]]}
+    return STRICT(body)
+
+
+def _without_thread(event: Any) -> Any:
+    if not isinstance(event, dict) or event.get("type") not in ANSWERED:
+        return event
+    return {key: value for key, value in event.items() if key != "session_thread_id"}
 
 
 class EventPages(Handler):
@@ -73,7 +87,7 @@ class Events(EventPages):
     @authorized
     async def post(self, session_id: str) -> None:
         """Send events: all are taken, durable, or none."""
-        sent = await self.context.manager.send(session_id, self.body(SEND)["events"])
+        sent = await self.context.manager.send(session_id, self.body(validate)["events"])
         self.reply({"data": sent})
 
     @authenticated
@@ -92,6 +106,7 @@ class EventStreams(Handler):
         deltas = self._deltas()
         subscription = self.context.manager.subscribe(session_id, deltas)
         self._reader = asyncio.current_task()
+        subscription.on_dropped = self._cut_off
         try:
             self.set_header("Content-Type", "text/event-stream")
             self.set_header("Cache-Control", "no-cache, no-transform")
@@ -138,8 +153,12 @@ class EventStreams(Handler):
             async with asyncio.timeout(STUCK_SECONDS):
                 await self.flush()
         except TimeoutError:
-            self.request.connection.stream.close()  # type: ignore[union-attr]
+            self._cut_off()
             raise StreamClosedError from None
+
+    def _cut_off(self) -> None:
+        """Close the connection: its client lists what it missed when it comes again."""
+        self.request.connection.stream.close()  # type: ignore[union-attr]
 
 
 class EventStream(EventStreams):

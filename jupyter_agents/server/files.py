@@ -3,50 +3,89 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
-from tornado.web import authenticated
+from tornado.web import HTTPError, authenticated, stream_request_body
 
 from jupyter_agents import wire
-from jupyter_agents.errors import InvalidRequest, TooLarge
-from jupyter_agents.runtime.files import EXPIRY_SECONDS, clean_filename
-from jupyter_agents.runtime.files import wire as show
+from jupyter_agents.errors import ApiError, InvalidRequest
 from jupyter_agents.server.handlers import Handler, age_cursor, check_limit
+from jupyter_agents.server.uploads import EXPECTED, MAX_FILE, Upload, too_large
 from jupyter_agents.store.catalog import Page, Where
 
 LIST = wire.query(wire.FileList)
 
-MAX_FILE = 500 * 1024 * 1024
 MOST_IDS = 100
+FORM_BYTES = 64 * 1024
+"""What a form may have around its file."""
+MOST_READ = 2 * 1024**3
+"""Bytes of a body that are read, so that its sender gets to hear why it was refused."""
 CHUNK = 256 * 1024
 
 
+@stream_request_body
 class Files(Handler):
     """The collection."""
 
+    upload: Upload | None = None
+    refusal: Exception | None = None
+
     def check_content_type_is_json(self) -> None:
         """Uploads are multipart."""
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Make ready for the body of an upload.
+
+        A refusal waits until the body has been read: a client hears it only then.
+        """
+        connection: Any = self.request.connection
+        connection.set_max_body_size(MOST_READ)
+        if self.request.method != "POST":
+            await super().prepare()
+            return
+        try:
+            await super().prepare()
+            self._expect()
+        except (ApiError, HTTPError) as error:
+            self.refusal = error
+
+    def _expect(self) -> None:
+        length = self.request.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length[:20]) > MAX_FILE + FORM_BYTES:
+            raise too_large()
+        self.upload = Upload(self.request.headers.get("Content-Type", ""), self.context.blobs)
+
+    async def data_received(self, chunk: bytes) -> None:
+        """Take the next bytes of an upload."""
+        if self.upload is not None:
+            await asyncio.to_thread(self.upload.feed, chunk)
+
+    def on_connection_close(self) -> None:
+        """The client has gone: nothing of its upload stays."""
+        self._discard()
+        super().on_connection_close()
+
+    def on_finish(self) -> None:
+        """Nothing stays but what became a file."""
+        self._discard()
+        super().on_finish()
+
+    def _discard(self) -> None:
+        if self.upload is not None:
+            self.upload.discard()
 
     @authenticated
     @authorized
     async def post(self) -> None:
         """Upload a file as the part ``file``."""
-        parts = self.request.files.get("file", [])
-        if len(parts) != 1:
-            raise InvalidRequest("file: send one multipart/form-data part named 'file'.")
-        part = parts[0]
-        if len(part["body"]) > MAX_FILE:
-            raise TooLarge(f"file: {len(part['body'])} bytes, at most {MAX_FILE} are allowed.")
-        mime_type = part.get("content_type") or "application/octet-stream"
-        name = clean_filename(part.get("filename"), mime_type)
-        expires = _expiry(self.get_body_argument("expires_in_seconds", None))
-        put = partial(self.context.blobs.put, [part["body"]])
-        blob = await asyncio.to_thread(put)
-        doc = await self.context.files.add(blob, name, mime_type, expires_in=expires)
-        await self.context.files.ensure(doc, put)
-        self.reply(show(doc))
+        upload = self.upload
+        if self.refusal is not None or upload is None:
+            raise self.refusal or InvalidRequest(EXPECTED)
+        blob = await asyncio.to_thread(upload.finish)
+        files = self.context.files
+        doc = await files.add(blob, upload.filename, upload.mime_type, expires_in=upload.expires_in)
+        self.reply(files.show(doc))
 
     @authenticated
     @authorized
@@ -75,7 +114,7 @@ class Files(Handler):
         self._reply_files(Page([doc for doc in found if doc is not None]))
 
     def _reply_files(self, page: Page) -> None:
-        data = [show(doc) for doc in page.data]
+        data = [self.context.files.show(doc) for doc in page.data]
         self.reply(
             {
                 "data": data,
@@ -87,15 +126,6 @@ class Files(Handler):
         )
 
 
-def _expiry(text: str | None) -> int | None:
-    if text is None:
-        return None
-    least, most = EXPIRY_SECONDS
-    if not (text.isascii() and text.isdigit()) or not least <= int(text[:12]) <= most:
-        raise InvalidRequest(f"expires_in_seconds: expected {least} to {most}.")
-    return int(text)
-
-
 class File(Handler):
     """One file."""
 
@@ -103,7 +133,7 @@ class File(Handler):
     @authorized
     async def get(self, file_id: str) -> None:
         """A file's metadata."""
-        self.reply(show(self.context.files.get(file_id)))
+        self.reply(self.context.files.show(self.context.files.get(file_id)))
 
     @authenticated
     @authorized

@@ -93,6 +93,8 @@ class Handler(APIHandler):
                 json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise InvalidRequest("The body has half of a surrogate pair, which is no text.") from None
+        except RecursionError:
+            raise InvalidRequest("The body is nested too deeply.") from None
         except ValueError as error:
             raise InvalidRequest(f"The body is not valid JSON: {error}") from None
         if not isinstance(value, dict):

@@ -14,6 +14,7 @@ from tornado.web import authenticated
 
 from jupyter_agents import __version__
 from jupyter_agents.errors import InvalidRequest, TooLarge
+from jupyter_agents.runtime import exchanges
 from jupyter_agents.runtime.context import Context
 from jupyter_agents.runtime.replay import LARGEST_RUN_FILE
 from jupyter_agents.runtime.runfile import MIME
@@ -85,7 +86,7 @@ class Doctor(Handler):
         report["probes"] = [
             {"kind": p.kind, "ok": p.ok, "reason": p.reason, "remedy": p.remedy} for p in choice.probes
         ]
-        self.reply(report | {"disk": usage})
+        self.reply(report | {"disk": usage, "no_web_search": context.searcher.refusals()})
 
 
 def _disk(folder: Path) -> Doc:
@@ -209,6 +210,33 @@ class SessionRun(Handler):
         self.finish(text, set_content_type=MIME)
 
 
+class SessionRequests(Handler):
+    """``local/sessions/{id}/requests``."""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str) -> None:
+        """A turn's model requests in short, and what it cost; ``?turn=<id of its user.message>``."""
+        self.context.catalog.get("session", session_id)
+        turn = self.get_query_argument("turn", "")
+        if not turn:
+            raise InvalidRequest("turn: expected ?turn=<id of the user.message that began the turn>.")
+        records = self.context.journal.read(session_id)
+        self.reply(await asyncio.to_thread(exchanges.of_turn, records, turn))
+
+
+class SessionRequest(Handler):
+    """``local/sessions/{id}/requests/{id}``."""
+
+    @authenticated
+    @authorized
+    async def get(self, session_id: str, request_id: str) -> None:
+        """One model request as it was sent, and its answer."""
+        self.context.catalog.get("session", session_id)
+        records = self.context.journal.read(session_id)
+        self.reply(await asyncio.to_thread(exchanges.whole, records, request_id))
+
+
 class SessionReplay(Handler):
     """``local/sessions/{id}/replay``."""
 
@@ -237,5 +265,7 @@ ROUTES = [
     (r"/local/sessions/([^/]+)/sandbox", SessionSandbox),
     (r"/local/sessions/([^/]+)/changes", SessionChanges),
     (r"/local/sessions/([^/]+)/run", SessionRun),
+    (r"/local/sessions/([^/]+)/requests", SessionRequests),
+    (r"/local/sessions/([^/]+)/requests/([^/]+)", SessionRequest),
     (r"/local/sessions/([^/]+)/replay", SessionReplay),
 ]

@@ -16,8 +16,8 @@ from tornado.web import authenticated
 
 from jupyter_agents import wire
 from jupyter_agents._version import __version__
+from jupyter_agents.domain.filenames import EXPIRY_SECONDS
 from jupyter_agents.errors import ApiError
-from jupyter_agents.runtime.files import EXPIRY_SECONDS
 from jupyter_agents.server.handlers import Handler
 from jupyter_agents.server.operations import OPERATIONS, Operation
 

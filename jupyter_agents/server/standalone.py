@@ -17,7 +17,8 @@ from typing import Any
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 
-from jupyter_agents.server.app import JupyterAgents
+from jupyter_agents.errors import UserError
+from jupyter_agents.server.app import PROBLEM, JupyterAgents
 
 PARENT_SECONDS = 1.0
 STDIN = 0
@@ -49,6 +50,11 @@ def serve(
         Holds the token; a random one where there is no file.
     ready_file:
         Gets ``{"url", "pid"}`` in one piece once the server listens.
+
+    Raises
+    ------
+    UserError
+        A setting cannot be used, or the store.
     """
     config = Config()
     config.ServerApp.update(
@@ -65,6 +71,9 @@ def serve(
     StandaloneServer.embedded.default_value = embedded
     standalone: Any = StandaloneServer
     app = standalone.initialize_server(argv=[], config=config)
+    problem = app.web_app.settings.get(PROBLEM)
+    if problem is not None:
+        raise UserError(problem)
     loop = IOLoop.current()
     if parent_pid is not None:
         _end_with(parent_pid, lambda: loop.add_callback(app.stop, from_signal=True))

@@ -15,7 +15,6 @@ from jupyter_agents.errors import NotFound, NotSupported
 from jupyter_agents.server.handlers import Handler
 
 FEATURES = {
-    r"v1/sessions/[^/]+/resources(/.*)?": "sessions.resources",
     r"v1/environments/[^/]+/work(/.*)?": "environments.work",
     r"v1/memory_stores(/.*)?": "memory_stores",
     r"v1/vaults(/.*)?": "vaults",

@@ -10,14 +10,16 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from jupyter_agents.errors import Conflict, NotFound
 from jupyter_agents.store.database import Database
 from jupyter_agents.store.journal import dump
 from jupyter_agents.store.pages import Cursor
+from jupyter_agents.store.readonly import ReadOnly
 
 Doc = dict[str, Any]
+T = TypeVar("T")
 Kind = Literal["agent", "environment", "session", "file"]
 
 
@@ -67,6 +69,12 @@ def require(connection: sqlite3.Connection, kind: Kind, id: str) -> Doc:
     return _load(row[0])
 
 
+def exists(connection: sqlite3.Connection, kind: Kind, id: str) -> bool:
+    """Whether a document is there, inside a transaction."""
+    found = connection.execute("SELECT 1 FROM documents WHERE kind = ? AND id = ?", (kind, id))
+    return found.fetchone() is not None
+
+
 def change_session(connection: sqlite3.Connection, id: str, changes: Doc) -> None:
     """Set fields of a session's row, if it is there, inside a transaction."""
     row = connection.execute("SELECT body FROM documents WHERE kind = 'session' AND id = ?", (id,)).fetchone()
@@ -86,7 +94,7 @@ def mark_unsettled(connection: sqlite3.Connection, session_id: str, unsettled: b
 class Catalog:
     """Reads and writes documents."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database | ReadOnly) -> None:
         self._database = database
 
     def get(self, kind: Kind, id: str) -> Doc:
@@ -253,6 +261,10 @@ class Catalog:
             delete(connection, "environment", id)
 
         await self._database.write(work)
+
+    async def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on its own in a transaction; returns after the commit."""
+        return await self._database.write(work)
 
     async def put(self, kind: Kind, doc: Doc, *, parent: str | None = None) -> None:
         """Insert or replace a document."""

@@ -1,13 +1,14 @@
 """One SQLite file, one writer thread, many readers.
 
 Writes are queued to a thread that commits whatever has gathered in one transaction with
-``synchronous=FULL`` (group commit); the caller is told after the commit. Source: docs/decisions.md
-"Processes".
+``synchronous=FULL`` (group commit); the callers are told after the commit, all of one loop at once, so
+that what they write next is one group again. Source: docs/decisions.md "Processes".
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import sqlite3
@@ -48,6 +49,8 @@ CLOSED = "the store is closed"
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
+Done = Future[Any] | asyncio.Future[Any]
+Outcome = tuple[Done, Any, BaseException | None]
 
 
 class _Reader(NamedTuple):
@@ -72,7 +75,7 @@ class Database:
         self._closing = threading.Lock()
         self._closed = False
         self._readers: list[_Reader] = []
-        self._jobs: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Work[Any], Done] | None] = queue.SimpleQueue()
         connection = self._connect()
         self._migrate(connection)
         path.chmod(0o600)
@@ -83,15 +86,14 @@ class Database:
 
     async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction; returns after the commit. Raises sqlite3.Error."""
-        return await asyncio.wrap_future(self.submit(work))
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._put(work, done)
+        return await done
 
     def submit(self, work: Work[T]) -> Future[T]:
         """Queue `work`; the future is done after the commit."""
         done: Future[T] = Future()
-        with self._closing:
-            if self._closed:
-                raise sqlite3.ProgrammingError(CLOSED)
-            self._jobs.put((work, done))
+        self._put(work, done)
         return done
 
     def read(self, work: Work[T]) -> T:
@@ -115,6 +117,12 @@ class Database:
         for reader in readers:
             with reader.using:
                 reader.connection.close()
+
+    def _put(self, work: Work[Any], done: Done) -> None:
+        with self._closing:
+            if self._closed:
+                raise sqlite3.ProgrammingError(CLOSED)
+            self._jobs.put((work, done))
 
     def _reader(self) -> _Reader:
         with self._closing:
@@ -153,13 +161,13 @@ class Database:
             while len(jobs) < MOST_PER_COMMIT and not self._jobs.empty():
                 jobs.append(self._jobs.get_nowait())
             open_ = None not in jobs
-            self._commit(connection, [job for job in jobs if job and job[1].set_running_or_notify_cancel()])
+            self._commit(connection, [job for job in jobs if job and _is_wanted(job[1])])
         connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, jobs: list[tuple[Work[Any], Future[Any]]]) -> None:
+    def _commit(self, connection: sqlite3.Connection, jobs: list[tuple[Work[Any], Done]]) -> None:
         if not jobs:
             return
-        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        outcomes: list[Outcome] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
             for work, done in jobs:
@@ -169,11 +177,7 @@ class Database:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             outcomes = [(done, None, error) for _, done in jobs]
-        for done, result, failure in outcomes:
-            if failure is None:
-                done.set_result(result)
-            else:
-                done.set_exception(failure)
+        _tell(outcomes)
 
 
 def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any, BaseException | None]:
@@ -189,6 +193,36 @@ def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any, Base
         if connection.in_transaction:
             connection.execute("RELEASE job")
     return result, None
+
+
+def _is_wanted(done: Done) -> bool:
+    """Whether the caller still waits; from now on a `Future` cannot be cancelled."""
+    if isinstance(done, Future):
+        return done.set_running_or_notify_cancel()
+    return not done.cancelled()
+
+
+def _tell(outcomes: list[Outcome]) -> None:
+    """Give the outcomes to their callers: those of one loop in one step of it."""
+    loops: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
+    for outcome in outcomes:
+        if isinstance(outcome[0], Future):
+            _settle([outcome])
+        else:
+            loops.setdefault(outcome[0].get_loop(), []).append(outcome)
+    for loop, waiting in loops.items():
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle, waiting)
+
+
+def _settle(outcomes: list[Outcome]) -> None:
+    for done, result, failure in outcomes:
+        if done.cancelled():
+            continue
+        if failure is None:
+            done.set_result(result)
+        else:
+            done.set_exception(failure)
 
 
 def file_system(folder: Path) -> str:

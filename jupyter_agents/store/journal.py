@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from jupyter_agents.domain.events import Draft, Record
 from jupyter_agents.store.database import Database
+from jupyter_agents.store.readonly import ReadOnly
 
 Doc = dict[str, Any]
 BATCH = 1000
+INSERT = "INSERT INTO records VALUES (?,?,?,?,?,?,?,?)"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Row(NamedTuple):
 class Journal:
     """Appends and reads records. One writer per session is the caller's duty."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database | ReadOnly) -> None:
         self._database = database
 
     async def append(
@@ -56,7 +58,7 @@ class Journal:
         rows = [_row(session_id, record) for record in records]
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT INTO records VALUES (?,?,?,?,?,?,?,?)", rows)
+            connection.executemany(INSERT, rows)
             if also is not None:
                 also(connection)
 
@@ -120,6 +122,11 @@ class Journal:
             ).fetchone()
         )
         return int(seq)
+
+
+def insert(connection: sqlite3.Connection, session_id: str, records: Iterable[Record]) -> None:
+    """Write the journal of a new session, inside a transaction."""
+    connection.executemany(INSERT, (_row(session_id, record) for record in records))
 
 
 def delete_records(connection: sqlite3.Connection, session_id: str) -> None:

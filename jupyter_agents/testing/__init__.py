@@ -5,6 +5,6 @@ The only fake is the outermost seam, the model's endpoint; everything else in a 
 
 from __future__ import annotations
 
-from jupyter_agents.testing.model import Fault, Reply, ScriptedModel, call, say, think
+from jupyter_agents.testing.model import Fault, Reply, ScriptedModel, call, say, summary, think
 
-__all__ = ["Fault", "Reply", "ScriptedModel", "call", "say", "think"]
+__all__ = ["Fault", "Reply", "ScriptedModel", "call", "say", "summary", "think"]

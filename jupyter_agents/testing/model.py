@@ -23,6 +23,8 @@ from typing import Any
 
 Doc = dict[str, Any]
 
+COMPACTION_BETA = "compact-2026-09-04"
+
 _ids = itertools.count(1)
 
 
@@ -67,6 +69,11 @@ def say(text: str) -> Doc:
 def think(text: str = "Hm.") -> Doc:
     """A thinking block."""
     return {"type": "thinking", "thinking": text, "signature": "sig-of-" + text[:8]}
+
+
+def summary(text: str) -> Doc:
+    """A compaction block, as an endpoint that summarises by itself answers it."""
+    return {"type": "compaction", "content": text, "signature": "sig-of-" + text[:8]}
 
 
 def call(name: str, **input: Any) -> Doc:
@@ -150,6 +157,9 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
             pass
 
         def do_GET(self) -> None:
+            if model.key is not None and not self._has_key(model.key):
+                self._error(Fault(401, "authentication_error", "invalid x-api-key"))
+                return
             data = [
                 {"type": "model", "id": id, "display_name": id, "created_at": "2026-01-01T00:00:00Z"}
                 for id in model.models
@@ -165,6 +175,8 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
                 self._error(Fault(404, "not_found_error", f"model: {body['model']}"))
                 return
             answer = model.next(body)
+            if _compacts(body) and COMPACTION_BETA not in self.headers.get("anthropic-beta", ""):
+                answer = Fault(400, "invalid_request_error", "compaction: Extra inputs are not permitted")
             if isinstance(answer, Fault) and not (answer.broken or answer.late):
                 time.sleep(answer.hang)
                 self._error(answer)
@@ -216,10 +228,17 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+def _compacts(body: Doc) -> bool:
+    """Whether a request uses what only a beta of the Messages API takes."""
+    blocks = [block for message in body["messages"] for block in message["content"]]
+    return "compaction" in body or any(isinstance(b, dict) and b["type"] == "compaction" for b in blocks)
+
+
 def stream_events(model: str, reply: Reply) -> Iterator[Doc]:
     """The server-sent events of one streamed answer, as the Messages API writes them."""
     has_call = any(block["type"] == "tool_use" for block in reply.content)
-    stop = reply.stop_reason or ("tool_use" if has_call else "end_turn")
+    summed_up = any(block["type"] == "compaction" for block in reply.content)
+    stop = reply.stop_reason or ("tool_use" if has_call else "compaction" if summed_up else "end_turn")
     message: Doc = {
         "id": f"msg_{next(_ids):08}",
         "type": "message",
@@ -250,6 +269,12 @@ def _empty(block: Doc) -> Doc:
             return {"type": "text", "text": ""}
         case "thinking":
             return {"type": "thinking", "thinking": "", "signature": ""}
+        case "compaction":
+            return block | {"content": None}
+        case "redacted_thinking":
+            return block
+        case kind if kind.endswith("_tool_result"):
+            return block
         case _:
             return block | {"input": {}}
 
@@ -260,9 +285,17 @@ def _deltas(block: Doc, chunk: int) -> Iterator[Doc]:
             text = block["text"]
             for part in _parts(text, chunk) if isinstance(text, str) else text:
                 yield {"type": "text_delta", "text": part}
+            for citation in block.get("citations", ()):
+                yield {"type": "citations_delta", "citation": citation}
         case "thinking":
             yield {"type": "thinking_delta", "thinking": block["thinking"]}
             yield {"type": "signature_delta", "signature": block["signature"]}
+        case "compaction":
+            yield {"type": "compaction_delta", "content": block["content"]}
+        case "redacted_thinking":
+            return
+        case kind if kind.endswith("_tool_result"):
+            return
         case _:
             for part in _parts(json.dumps(block["input"]), 200):
                 yield {"type": "input_json_delta", "partial_json": part}

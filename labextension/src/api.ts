@@ -96,6 +96,33 @@ export class Api {
     return [...files.values()];
   }
 
+  /** The first bytes of a file below the server's root, at most one more than `limit`; null where it is not served. */
+  async head(path: string, limit: number, signal: AbortSignal): Promise<Blob | null> {
+    const url = URLExt.join(this._settings.baseUrl, 'files', URLExt.encodeParts(path));
+    const init = { cache: 'no-cache', headers: { Range: `bytes=0-${limit}` }, signal } as const;
+    const response = await ServerConnection.makeRequest(url, init, this._settings);
+    if (!response.ok || !response.body) {
+      await response.body?.cancel();
+      return null;
+    }
+    const parts: BlobPart[] = [];
+    let size = 0;
+    const reader = response.body.getReader();
+    try {
+      while (size <= limit) {
+        const { done, value } = await reader.read();
+        if (done) {
+          break;
+        }
+        parts.push(value);
+        size += value.length;
+      }
+    } finally {
+      await reader.cancel().catch(() => undefined);
+    }
+    return new Blob(parts).slice(0, limit + 1);
+  }
+
   private async _json(path: string, search: string, signal: AbortSignal): Promise<unknown> {
     const response = await this._get(path, search, signal, 'application/json');
     return response.json();

@@ -1,5 +1,6 @@
 /** What a tool was given and what it gave back, as elements. */
 
+import { code, rest } from './code';
 import { el } from './dom';
 import type { IBlock, IToolStep } from './model';
 import { bytes, capped, json, visible } from './plaintext';
@@ -126,24 +127,6 @@ function lines(value: unknown): string[] {
 
 function marked(tag: 'del' | 'ins' | 'span', mark: string, rows: readonly string[]): HTMLElement[] {
   return rows.map(row => el(tag, '', `${mark} ${row}\n`));
-}
-
-function code(source: string, words: Words, className = ''): HTMLElement {
-  const { shown, omitted } = capped(source);
-  const pre = el('pre', 'ja-code', el('code', className, visible(shown)));
-  pre.tabIndex = 0;
-  if (omitted) {
-    pre.append(rest(omitted, words));
-  }
-  return pre;
-}
-
-function rest(omitted: number, words: Words): HTMLElement {
-  return el(
-    'span',
-    'ja-rest',
-    '\n' + words._n('… %1 more character', '… %1 more characters', omitted)
-  );
 }
 
 function pathLine(path: string): HTMLElement {

@@ -34,10 +34,9 @@ export class ToolCard {
   private _drawSummary(): void {
     const step = this._step;
     const name = visible(step.name.slice(0, 120)) || this._words.__('tool');
+    const place = step.server ?? step.place ?? null;
     const server =
-      step.server === null
-        ? null
-        : el('span', 'ja-server', visible(step.server.slice(0, 80)) + ' / ');
+      place === null ? null : el('span', 'ja-server', visible(place.slice(0, 80)) + ' / ');
     const line = summary(step);
     this._summary.replaceChildren(
       el('span', 'ja-chevron'),
@@ -64,6 +63,12 @@ export class ToolCard {
       parts.push(el('div', 'ja-label', words.__('Output')), outputOf(step, words));
     } else if (step.status === 'ok') {
       parts.push(el('p', 'ja-left-out', words.__('No output')));
+    }
+    if (step.shown?.length) {
+      parts.push(
+        el('div', 'ja-label', words.__('Printed here, not sent to the agent')),
+        outputOf({ ...step, output: step.shown }, words)
+      );
     }
     this._body.replaceChildren(...parts);
   }

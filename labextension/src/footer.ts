@@ -2,11 +2,14 @@
 
 import { sizeOf } from './blocks';
 import { el, icon } from './dom';
+import { figureOf } from './gallery';
 import type { IFooter, IProducedFile, ITranscript } from './model';
 import { goesOn } from './model';
 import { count, dollars, duration, visible } from './plaintext';
 import type { Words } from './words';
 import { turnGlyph, turnWord } from './words';
+
+const MAX_FIGURES = 8;
 
 /** How the page opens a file of the server; null where it cannot. */
 export interface IOpener {
@@ -76,7 +79,9 @@ export function filesOf(
   const items = files.map(file => fileItem(file, opener));
   const nodes = el('ul', 'ja-file-list', ...items);
   nodes.setAttribute('aria-label', words.__('Files'));
-  return el('div', 'ja-files', nodes);
+  const shown = files.filter(file => file.preview).slice(0, MAX_FIGURES);
+  const figures = shown.map(file => figureOf(file, words));
+  return el('div', 'ja-files', nodes, ...figures);
 }
 
 function fileItem(file: IProducedFile, opener: IOpener): HTMLElement {

@@ -2,7 +2,7 @@
 
 import type { IEvent } from './fold';
 import { Fold } from './fold';
-import type { ITranscript } from './model';
+import type { IToolStep, ITranscript } from './model';
 
 /** Where events come from; `Api` is one. */
 export interface ISource {
@@ -114,15 +114,23 @@ function refused(error: unknown): boolean {
 async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
-    const stop = (): void => {
+    const clear = (): void => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+      window.removeEventListener('online', wake);
+    };
+    const stop = (): void => {
+      clear();
       reject(signal.reason as Error);
     };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
+    const wake = (): void => {
+      clear();
       resolve();
-    }, milliseconds);
-    signal.addEventListener('abort', stop, { once: true });
+    };
+    const timer = setTimeout(wake, milliseconds);
+    signal.addEventListener('abort', stop);
+    // A machine that wakes up need not wait for the rest of a long pause.
+    window.addEventListener('online', wake);
   });
 }
 
@@ -132,10 +140,34 @@ export function further(own: ITranscript, saved: ITranscript): ITranscript {
   const difference = a.map((value, index) => value - (b[index] ?? 0));
   const best = (difference.find(value => value !== 0) ?? 0) >= 0 ? own : saved;
   return {
-    ...best,
+    ...withKernel(best, saved),
     files: saved.files.length ? saved.files : own.files,
     footer: { ...saved.footer, ...best.footer }
   };
+}
+
+/** `transcript` with what only the kernel's bundle knows of the calls that the kernel itself runs. */
+function withKernel(transcript: ITranscript, saved: ITranscript): ITranscript {
+  const known = new Map<string, IToolStep>();
+  for (const step of saved.steps) {
+    if (step.kind === 'tool' && step.place) {
+      known.set(step.id, step);
+    }
+  }
+  if (!known.size || transcript === saved) {
+    return transcript;
+  }
+  const steps = transcript.steps.map(step => {
+    const own = step.kind === 'tool' ? known.get(step.id) : undefined;
+    if (step.kind !== 'tool' || !own) {
+      return step;
+    }
+    const status = step.status === 'waiting' ? own.status : step.status;
+    return { ...step, status, place: own.place ?? null, shown: own.shown ?? [] };
+  });
+  const waits = steps.some(step => step.kind === 'tool' && step.status === 'waiting');
+  const status = transcript.status === 'waiting' && !waits ? 'running' : transcript.status;
+  return { ...transcript, status, steps };
 }
 
 function progress(transcript: ITranscript): number[] {

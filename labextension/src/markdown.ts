@@ -3,10 +3,12 @@
 import { removeMath, replaceMath } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 
+import { addCopyButtons } from './copy';
 import { el } from './dom';
 import { visible } from './plaintext';
 import { sanitise } from './sanitise';
 import type { DrawMarkdown } from './steps';
+import type { Words } from './words';
 
 const MAX_MATH_MARKS = 1_000;
 const MAX_CELLS = 20_000;
@@ -19,10 +21,13 @@ export type Tools = Pick<
   'markdownParser' | 'sanitizer' | 'latexTypesetter'
 >;
 
-export function markdownDrawer(tools: Tools): DrawMarkdown {
+export function markdownDrawer(tools: Tools, words: Words): DrawMarkdown {
   return async (host, markdown, partial) => {
     const content = await parsed(markdown, tools);
     host.replaceChildren(content ?? plain(markdown));
+    if (!partial) {
+      addCopyButtons(host, words);
+    }
     const marks = markdown.match(/[$\\]/g)?.length ?? 0;
     if (content && !partial && marks > 0 && marks <= MAX_MATH_MARKS) {
       // Math that cannot be set stays as it was written.

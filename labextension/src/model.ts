@@ -47,6 +47,10 @@ export interface IToolStep {
   readonly status: ToolStatus;
   readonly output: readonly IBlock[];
   readonly seconds: number | null;
+  /** `kernel` for a function of the notebook; only the bundle of the kernel that ran it says so. */
+  readonly place?: string | null;
+  /** What that function printed and displayed, which the agent does not see. */
+  readonly shown?: readonly IBlock[];
 }
 
 export interface ISteerStep {
@@ -65,11 +69,29 @@ export interface INoticeStep {
 /** Steps are replaced, never changed: a step that is the same object looks the same. */
 export type Step = ITextStep | IThinkingStep | IToolStep | ISteerStep | INoticeStep;
 
+/** A picture as base64; its type is one that this page draws. */
+export interface IImagePreview {
+  readonly type: 'image';
+  readonly media_type: string;
+  readonly data: string;
+}
+
+/** A table's first rows; a row may be shorter than the head. */
+export interface ITablePreview {
+  readonly type: 'table';
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly more: boolean;
+}
+
+export type Preview = IImagePreview | ITablePreview;
+
 export interface IProducedFile {
   readonly path: string;
   readonly size: number | null;
   readonly file_id: string | null;
   readonly url: string | null;
+  readonly preview?: Preview | null;
 }
 
 export interface ITokens {

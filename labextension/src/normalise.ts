@@ -10,19 +10,31 @@ import type {
   IFooter,
   IProducedFile,
   IRun,
+  IToolStep,
   ITranscript,
   NoticeLevel,
+  Preview,
   Step,
   ToolStatus,
   TurnStatus
 } from './model';
 import { bag, blocks, list, numberOrNull, text, textOrNull } from './wire';
 import type { Bag } from './wire';
+import { COLUMNS, ROWS } from './tables';
 
 export const MAX_STEPS = 2000;
 export const MAX_BLOCKS = 50;
 export const MAX_FILES = 200;
 
+const MAX_DATA = 1_000_000;
+const PICTURES: ReadonlySet<string> = new Set([
+  'image/png',
+  'image/jpeg',
+  'image/gif',
+  'image/webp',
+  'image/svg+xml'
+]);
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const SESSION_ID = /^sesn_[0-9A-Za-z]{20,40}$/;
 const EVENT_ID = /^sevt_[0-9A-Za-z]{20,40}$/;
 
@@ -101,7 +113,8 @@ function readStep(source: Bag, index: number): Step[] {
           input: bag(source.input),
           status: member(source.status, TOOL_STATUSES, 'interrupted'),
           output: blocks(list(source.output).slice(0, MAX_BLOCKS)),
-          seconds: numberOrNull(source.seconds)
+          seconds: numberOrNull(source.seconds),
+          ...kernelPart(source)
         }
       ];
     case 'steer':
@@ -120,6 +133,13 @@ function readStep(source: Bag, index: number): Step[] {
   }
 }
 
+/** What a call of a function of the notebook has beside the rest. */
+function kernelPart(source: Bag): Pick<IToolStep, 'place' | 'shown'> {
+  return source.place === 'kernel'
+    ? { place: 'kernel', shown: blocks(list(source.shown).slice(0, MAX_BLOCKS)) }
+    : {};
+}
+
 function readFile(source: Bag): IProducedFile[] {
   const path = text(source.path);
   return path
@@ -128,10 +148,30 @@ function readFile(source: Bag): IProducedFile[] {
           path,
           size: numberOrNull(source.size),
           file_id: textOrNull(source.file_id),
-          url: textOrNull(source.url)
+          url: textOrNull(source.url),
+          preview: readPreview(bag(source.preview))
         }
       ]
     : [];
+}
+
+function readPreview(source: Bag): Preview | null {
+  const data = text(source.data);
+  if (source.type === 'image' && PICTURES.has(text(source.media_type)) && data.length <= MAX_DATA) {
+    return BASE64.test(data) ? { type: 'image', media_type: text(source.media_type), data } : null;
+  }
+  const cells = (row: unknown): string[] =>
+    list(row)
+      .slice(0, COLUMNS)
+      .map(cell => text(cell).slice(0, 200));
+  return source.type === 'table'
+    ? {
+        type: 'table',
+        columns: cells(source.columns),
+        rows: list(source.rows).slice(0, ROWS).map(cells),
+        more: source.more === true
+      }
+    : null;
 }
 
 function readFooter(source: Bag): IFooter {

@@ -6,6 +6,7 @@ import { Widget } from '@lumino/widgets';
 
 import { Api } from './api';
 import { el } from './dom';
+import { withPreviews } from './glance';
 import { followTurn, further } from './live';
 import { markdownDrawer } from './markdown';
 import type { IProducedFile, IRun, ITranscript } from './model';
@@ -28,7 +29,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     this.addClass('ja-renderer');
     this._view = new TranscriptView({
       words: _words,
-      drawMarkdown: markdownDrawer(options),
+      drawMarkdown: markdownDrawer(options, _words),
       opener
     });
   }
@@ -93,6 +94,9 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
       this._absent = outcome === 'absent';
       if (outcome === 'ended' && !run.transcript.files.length) {
         this._files = await this._api.files(sessionId, firstEventId, signal).catch(() => []);
+        this._schedule();
+        const read = this._api.head.bind(this._api);
+        this._files = await withPreviews(this._files, read, signal);
       }
     } catch {
       return;
@@ -133,7 +137,8 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
       this.node.replaceChildren(this._view.node);
     }
     const transcript = this._best(run);
-    const silent = this._left || !run.live;
+    const deleted = this._absent && this._own !== null;
+    const silent = this._left || !run.live || deleted;
     const unfollowed = goesOn(transcript.status) && !this._following && silent;
     this._view.draw(transcript, { omitted: run.omitted, unfollowed });
   }

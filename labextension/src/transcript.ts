@@ -130,7 +130,10 @@ export class TranscriptView {
       this._fileNode = filesOf(transcript.files, opener, words);
     }
     parts.push(this._fileNode, footerOf(transcript, words));
-    this._tail.replaceChildren(...parts.filter(part => part !== null));
+    place(
+      this._tail,
+      parts.filter(part => part !== null)
+    );
   }
 
   /** Tells a screen reader what is new: whole messages and changes of status, not every word. */
@@ -160,6 +163,21 @@ export class TranscriptView {
   private _limit = PAGE;
   private _spokenId = '';
   private _spokenStatus: TurnStatus | null = null;
+}
+
+/** Makes `nodes` the children of `host`; one that stays is not touched, so that it keeps focus and scroll. */
+function place(host: HTMLElement, nodes: readonly HTMLElement[]): void {
+  const staying = new Set<Node>(nodes);
+  for (const child of Array.from(host.childNodes)) {
+    if (!staying.has(child)) {
+      child.remove();
+    }
+  }
+  nodes.forEach((node, at) => {
+    if (host.children[at] !== node) {
+      host.insertBefore(node, host.children[at] ?? null);
+    }
+  });
 }
 
 function waiting(step: IToolStep, words: Words): HTMLElement {
@@ -197,7 +215,9 @@ function same(a: Step, b: Step): boolean {
         b.kind === 'tool' &&
         a.status === b.status &&
         a.seconds === b.seconds &&
-        a.output.length === b.output.length
+        a.output.length === b.output.length &&
+        a.place === b.place &&
+        a.shown?.length === b.shown?.length
       );
   }
 }

@@ -4,7 +4,11 @@ import type { IEvent } from '../src/fold';
 import { fold } from '../src/fold';
 import { followTurn, further, MAX_STREAMS } from '../src/live';
 import type { ISource } from '../src/live';
-import type { ITranscript } from '../src/model';
+import type { IToolStep, ITranscript } from '../src/model';
+
+// The page's window, as far as following needs it.
+const page = new EventTarget();
+Object.assign(globalThis, { window: page });
 
 const TURN = { sessionId: 'sesn_1', firstEventId: 'user' };
 
@@ -118,6 +122,18 @@ describe('followTurn', () => {
     expect([outcome, last]).toEqual(['absent', null]);
   });
 
+  it('lists again at once when the machine is back on the network', async () => {
+    jest.useFakeTimers();
+    const given = source({ histories: [answer(503), [USER, IDLE]], streams: [] });
+    const going = followTurn(given, TURN, () => undefined, new AbortController().signal);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(given.calls).toEqual(['history']);
+    page.dispatchEvent(new Event('online'));
+    await jest.advanceTimersByTimeAsync(1);
+    expect(await going).toBe('ended');
+    jest.useRealTimers();
+  });
+
   it('gives up where the session does not have the turn', async () => {
     expect((await run({ histories: [[]], streams: [] })).outcome).toBe('absent');
   });
@@ -177,5 +193,47 @@ describe('further', () => {
     const best = further(over, saved);
     expect(best.files).toBe(files);
     expect(best.footer).toEqual({ ...over.footer, model: 'm' });
+  });
+});
+
+describe('a function of the notebook', () => {
+  const USE = event('agent.custom_tool_use', 'use', 1, { name: 'sales', input: {} });
+  const ASKED = event('session.status_idle', 'asked', 2, {
+    stop_reason: { type: 'requires_action', event_ids: ['use'] }
+  });
+  const OTHER = event('agent.custom_tool_use', 'other', 1, { name: 'theirs', input: {} });
+  const SHOWN = [{ type: 'text', text: 'printed' }];
+
+  function saved(own: ITranscript, status: IToolStep['status']): ITranscript {
+    const steps = own.steps.map(step =>
+      step.id === 'use' ? { ...(step as IToolStep), status, place: 'kernel', shown: SHOWN } : step
+    );
+    return { ...own, status: 'running', steps };
+  }
+
+  it('runs, as its kernel says, though the server waits for its result', () => {
+    const own = fold([USER, USE, ASKED]);
+    expect(own.status).toBe('waiting');
+    const best = further(own, saved(own, 'running'));
+    expect(best.status).toBe('running');
+    expect(best.steps[0]).toMatchObject({ status: 'running', place: 'kernel', shown: SHOWN });
+  });
+
+  it('leaves another call that waits as it is', () => {
+    const own = fold([USER, USE, OTHER, ASKED]);
+    const best = further(own, saved(own, 'running'));
+    expect(best.status).toBe('waiting');
+    expect(best.steps.map(step => (step as IToolStep).status)).toEqual(['running', 'waiting']);
+  });
+
+  it('keeps the result that the server has', () => {
+    const before = fold([USER, USE, ASKED]);
+    const result = event('user.custom_tool_result', 'result', 3, {
+      custom_tool_use_id: 'use',
+      is_error: true,
+      content: SHOWN
+    });
+    const best = further(fold([USER, USE, ASKED, result]), saved(before, 'running'));
+    expect(best.steps[0]).toMatchObject({ status: 'error', place: 'kernel', output: SHOWN });
   });
 });

@@ -81,3 +81,25 @@ it('replaces what is of a wrong type', () => {
     footer: { cost_usd: null, input_tokens: 0, replayed: false }
   });
 });
+
+describe('a call of a function of the notebook', () => {
+  function read(fields: object): object {
+    const step = { kind: 'tool', id: 'a', name: 'f', status: 'ok', ...fields };
+    return normalise({ schema: 1, transcript: { steps: [step] } })!.transcript.steps[0]!;
+  }
+
+  it('keeps its place and what it showed, within bounds', () => {
+    const shown = Array.from({ length: 100 }, () => ({ type: 'text', text: 'x' }));
+    const step = read({ place: 'kernel', shown: [...shown, 3] }) as { shown: unknown[] };
+    expect(step).toMatchObject({ place: 'kernel' });
+    expect(step.shown).toHaveLength(50);
+  });
+
+  it.each([{ place: 'elsewhere', shown: [] }, { place: { a: 1 } }, { shown: [{ type: 'text' }] }])(
+    'takes no other place: %j',
+    fields => {
+      expect(read(fields)).not.toHaveProperty('place');
+      expect(read(fields)).not.toHaveProperty('shown');
+    }
+  );
+});

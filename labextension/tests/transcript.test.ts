@@ -151,6 +151,7 @@ describe('a card', () => {
     const card = all('.ja-card')[0] as HTMLDetailsElement;
     expect(texts('.ja-body')).toEqual(['']);
     await opened(card);
+    all('.ja-copy').forEach(button => button.remove());
     expect(all('.ja-body')[0]!.firstElementChild!.textContent).toBe(wanted);
   });
 
@@ -190,6 +191,35 @@ describe('a card', () => {
     );
     await opened(all('.ja-card')[0] as HTMLDetailsElement);
     expect(texts('.ja-rest')).toEqual(['\n… 10000 more characters']);
+  });
+
+  it('folds a long text until all of it is asked for', async () => {
+    const lines = Array.from({ length: 100 }, (_, n) => `line ${n}\n`).join('');
+    made().draw(transcript([tool('a', { output: [{ type: 'text', text: lines }] })]), extras);
+    await opened(all('.ja-card')[0] as HTMLDetailsElement);
+    const text = (): string => all('.ja-output code')[0]!.textContent!;
+    const more = all('.ja-more')[0]!;
+    expect(text().split('\n')).toHaveLength(17);
+    expect(more.textContent).toBe('Show all 100 lines');
+    expect(more.getAttribute('aria-expanded')).toBe('false');
+    more.click();
+    expect(text()).toBe(lines);
+    expect(more.getAttribute('aria-expanded')).toBe('true');
+    more.click();
+    expect(text().split('\n')).toHaveLength(17);
+  });
+
+  it('copies the whole text, and says whether it did', async () => {
+    const lines = 'x\n'.repeat(100);
+    const writeText = jest.fn(async () => undefined);
+    Object.defineProperty(navigator, 'clipboard', { value: { writeText }, configurable: true });
+    made().draw(transcript([tool('a', { output: [{ type: 'text', text: lines }] })]), extras);
+    await opened(all('.ja-card')[0] as HTMLDetailsElement);
+    const button = all('.ja-output .ja-copy')[0]!;
+    button.click();
+    await new Promise(resolve => setTimeout(resolve));
+    expect(writeText).toHaveBeenCalledWith(lines);
+    expect(button.textContent).toBe('Copied');
   });
 
   it('that waits is open, and its call is named below', () => {
@@ -292,6 +322,41 @@ describe('files', () => {
     }
   );
 
+  it('show their previews as figures, with words for a screen reader and nothing live', () => {
+    const evil = '<img src=x onerror=hack()>';
+    const table = {
+      type: 'table' as const,
+      columns: ['a', evil],
+      rows: [['1', evil], ['2']],
+      more: true
+    };
+    const picture = { type: 'image' as const, media_type: 'image/svg+xml', data: 'PHN2Zy8+' };
+    const files = [
+      { ...file('rows.csv', null), preview: table },
+      { ...file('plot.svg', null), preview: picture }
+    ];
+    made().draw(transcript([], { files }), extras);
+    expect(texts('th')).toEqual(['a', evil]);
+    expect(all('th').map(head => head.getAttribute('scope'))).toEqual(['col', 'col']);
+    expect(texts('td')).toEqual(['1', evil, '2', '']);
+    expect(texts('caption')).toEqual(['rows.csv, its beginning']);
+    const pictures = all('img') as HTMLImageElement[];
+    expect(pictures.map(image => [image.alt, image.src])).toEqual([
+      ['plot.svg', 'data:image/svg+xml;base64,PHN2Zy8+']
+    ]);
+    expect(all('svg.ja-icon ~ script, .ja-figure svg')).toHaveLength(0);
+  });
+
+  it('keep the focus while the run goes on', () => {
+    const view = made();
+    const files = [file('a.txt', 'a.txt')];
+    view.draw(transcript([], { files, status: 'running' }), extras);
+    const link = all('a.ja-file-name')[0]!;
+    link.focus();
+    view.draw(transcript([tool('a')], { files, status: 'running' }), extras);
+    expect(document.activeElement).toBe(link);
+  });
+
   it('without a place below the root are only named', () => {
     const files = [
       file('a', null),
@@ -329,5 +394,18 @@ describe('a screen reader', () => {
     const saved = made();
     saved.draw(transcript([text('Hello.', false)]), extras);
     expect(spoken()).toBe('');
+  });
+});
+
+describe('a function of the notebook', () => {
+  it('has the kernel as its place, and shows what it printed apart from its result', async () => {
+    const view = made();
+    const shown = [{ type: 'text', text: '<b>printed</b>' }];
+    view.draw(transcript([tool('a', { name: 'sales', place: 'kernel', shown })]), extras);
+    expect(texts('.ja-name')).toEqual(['kernel / sales']);
+    await opened(all('.ja-card')[0] as HTMLDetailsElement);
+    expect(texts('.ja-label')).toContain('Printed here, not sent to the agent');
+    expect(all('.ja-body')[0]!.textContent).toContain('<b>printed</b>');
+    expect(all('.ja-body b')).toEqual([]);
   });
 });

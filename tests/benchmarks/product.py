@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,23 +22,36 @@ TOOLSET: Any = [{"type": "agent_toolset_20260401"}]
 
 @dataclass(frozen=True)
 class Server:
-    """A running server and what a client needs."""
+    """A running server and what a client needs. talker: an agent without tools."""
 
     client: anthropic.Anthropic
     root: Path
     agent: str
     environment: str
+    talker: str
+    url: str
+    pid: int
 
     def session(self) -> Any:
         """A new session."""
         return self.client.beta.sessions.create(agent=self.agent, environment_id=self.environment)
 
+    def talk(self) -> Any:
+        """A new session without tools."""
+        return self.client.beta.sessions.create(agent=self.talker, environment_id=self.environment)
+
 
 @contextmanager
-def server(model_url: str, sandbox: str, extra: tuple[str, ...] = ()) -> Iterator[Server]:
-    """`jupyter agents serve` with one kind of sandbox."""
+def server(
+    model_url: str, sandbox: str, extra: tuple[str, ...] = (), fill: Callable[[Path], object] = bool
+) -> Iterator[Server]:
+    """`jupyter agents serve` with one kind of sandbox, "" for whatever there is.
+
+    fill: given the data directory before the start.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        fill(folder / "data")
         folder.chmod(0o755)
         (folder / "root").mkdir()
         (folder / "token").write_text("benchmark")
@@ -56,7 +69,7 @@ def server(model_url: str, sandbox: str, extra: tuple[str, ...] = ()) -> Iterato
                 command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
             )
             try:
-                yield _connect(folder, process)
+                yield _connect(folder, process, bool(sandbox))
             finally:
                 assert process.stdin
                 process.stdin.close()
@@ -66,12 +79,12 @@ def server(model_url: str, sandbox: str, extra: tuple[str, ...] = ()) -> Iterato
 def _config(folder: Path, sandbox: str, extra: tuple[str, ...]) -> Path:
     config = folder / "config"
     config.mkdir()
-    lines = [f"c.JupyterAgents.sandbox = {sandbox!r}", *extra]
+    lines = [f"c.JupyterAgents.sandbox = {sandbox or 'auto'!r}", *extra]
     (config / "jupyter_server_config.py").write_text("\n".join(lines))
     return config
 
 
-def _connect(folder: Path, process: subprocess.Popen[bytes]) -> Server:
+def _connect(folder: Path, process: subprocess.Popen[bytes], needs_sandbox: bool) -> Server:
     while not (folder / "ready").exists():
         if process.poll() is not None:
             raise RuntimeError((folder / "log").read_text())
@@ -79,13 +92,14 @@ def _connect(folder: Path, process: subprocess.Popen[bytes]) -> Server:
     url = json.loads((folder / "ready").read_text())["url"]
     client = anthropic.Anthropic(base_url=f"{url.rstrip('/')}/jupyter-agents", auth_token="benchmark")
     status: Any = client.get("/local/status", cast_to=object)
-    if not status["sandbox"]["ready"]:
+    if needs_sandbox and not status["sandbox"]["ready"]:
         raise RuntimeError(status["sandbox"]["reason"])
     agent = client.beta.agents.create(name="bench", model="claude-opus-4-7", tools=TOOLSET)
     environment = client.beta.environments.create(
         name="bench", config={"type": "cloud", "networking": {"type": "limited"}}
     )
-    return Server(client, folder / "root", agent.id, environment.id)
+    talker = client.beta.agents.create(name="talker", model="claude-opus-4-7")
+    return Server(client, folder / "root", agent.id, environment.id, talker.id, url, process.pid)
 
 
 def turn(server: Server, session_id: str, text: str, deltas: bool = False) -> list[tuple[float, int, Any]]:
@@ -103,8 +117,8 @@ def turn(server: Server, session_id: str, text: str, deltas: bool = False) -> li
     raise RuntimeError("the stream ended before the session was idle")
 
 
-def per_call(server: Server, calls: int, files: int) -> float:
-    """Seconds per tool call in a session whose workspace holds `files` files."""
+def crowded(server: Server, files: int) -> str:
+    """A session that has made a call, with `files` files in its workspace; its id."""
     session = server.session()
     turn(server, session.id, "calls 1")
     place: Any = server.client.get(f"/local/sessions/{session.id}/sandbox", cast_to=object)
@@ -113,7 +127,12 @@ def per_call(server: Server, calls: int, files: int) -> float:
     for number in range(files):
         (folder / f"{number}.txt").write_text("x")
     turn(server, session.id, "calls 1")
-    events = turn(server, session.id, f"calls {calls}")
+    return str(session.id)
+
+
+def per_call(server: Server, session_id: str, calls: int) -> float:
+    """Seconds per tool call."""
+    events = turn(server, session_id, f"calls {calls}")
     results = [event for _, _, event in events if event.type == "agent.tool_result"]
     assert len(results) == calls and not any(result.is_error for result in results)
     return events[-1][0] / calls

@@ -28,6 +28,8 @@ class Session:
         self.events: list[Event] = []
         self.queues: set[asyncio.Queue[Event | None]] = set()
         self.streams_opened = 0
+        self.page = PAGE
+        self.files: list[Event] = [{"path": "outputs/plot.txt", "kind": "created", "size": 12}]
 
     def put(self, event: Event) -> None:
         if "id" in event:
@@ -49,9 +51,9 @@ class Events(APIHandler):
         if session_id not in SESSIONS:
             raise web.HTTPError(404)
         events = SESSIONS[session_id].events[::-1]
-        start = int(self.get_argument("page", "0"))
-        more = start + PAGE if start + PAGE < len(events) else None
-        self.finish({"data": events[start : start + PAGE], "next_page": more and str(more)})
+        start, size = int(self.get_argument("page", "0")), SESSIONS[session_id].page
+        more = start + size if start + size < len(events) else None
+        self.finish({"data": events[start : start + size], "next_page": more and str(more)})
 
 
 class Stream(APIHandler):
@@ -80,7 +82,7 @@ class Stream(APIHandler):
 class Changes(APIHandler):
     @web.authenticated
     def get(self, session_id: str) -> None:
-        self.finish({"data": [{"path": "outputs/plot.txt", "kind": "created", "size": 12}]})
+        self.finish({"data": SESSIONS[session_id].files})
 
 
 class Sandbox(APIHandler):
@@ -90,7 +92,11 @@ class Sandbox(APIHandler):
 
 
 class Control(APIHandler):
-    """``POST {"events": [...]}`` puts events in, ``{"cut": true}`` breaks the streams, GET counts."""
+    """``POST {"events": [...]}`` puts events in, ``{"cut": true}`` breaks the streams, GET counts.
+
+    ``files`` is what the session changed, ``page`` how many events a page of its history has, ``delete``
+    forgets it.
+    """
 
     @web.authenticated
     def get(self, session_id: str) -> None:
@@ -102,8 +108,12 @@ class Control(APIHandler):
         body = self.get_json_body() or {}
         for event in body.get("events", []):
             SESSIONS[session_id].put(event)
+        SESSIONS[session_id].files = body.get("files", SESSIONS[session_id].files)
+        SESSIONS[session_id].page = body.get("page", SESSIONS[session_id].page)
         if body.get("cut"):
             SESSIONS[session_id].cut()
+        if body.get("delete"):
+            SESSIONS.pop(session_id).cut()
         self.finish({})
 
 

@@ -42,9 +42,9 @@ class Lab:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"null")
 
-    def send(self, session_id: str, *events: dict[str, Any], cut: bool = False) -> None:
-        """Put events into a session of the fake server, or break its streams."""
-        self.request(f"jupyter-agents/fake/sessions/{session_id}", {"events": events, "cut": cut})
+    def send(self, session_id: str, *events: dict[str, Any], **more: Any) -> None:
+        """Put events into a session of the fake server; `more` as its route says."""
+        self.request(f"jupyter-agents/fake/sessions/{session_id}", {"events": events, **more})
 
     def streams(self, session_id: str) -> dict[str, int]:
         """How many streams of the session are open, and were ever opened."""
@@ -78,25 +78,32 @@ def need(what: str, found: object) -> None:
 
 @contextmanager
 def started(
-    home: Path, extensions: Mapping[str, bool], *, front_end: bool = True, **environment: str
+    home: Path,
+    extensions: Mapping[str, bool],
+    *,
+    front_end: bool = True,
+    port: int | None = None,
+    **environment: str,
 ) -> Iterator[Lab]:
     """JupyterLab with all that it writes below `home`, and these server extensions on or off.
 
+    With the `home` and the `port` of an earlier one it is that one, started again.
     Without `front_end` it is as after ``jupyter labextension disable jupyter-agents``.
     """
     need("labextension", (ASSETS / "package.json").is_file())
     root = home / "root"
-    root.mkdir()
+    root.mkdir(exist_ok=True)
     share = home / "share" / "labextensions"
-    share.mkdir(parents=True)
-    (share / "jupyter-agents").symlink_to(ASSETS)
+    share.mkdir(parents=True, exist_ok=True)
+    if not (share / "jupyter-agents").exists():
+        (share / "jupyter-agents").symlink_to(ASSETS)
     settings = home / "settings"
     write_settings(settings, "notification", fetchNews="false", checkForUpdates=False)
     if not front_end:
-        (home / "config" / "labconfig").mkdir(parents=True)
+        (home / "config" / "labconfig").mkdir(parents=True, exist_ok=True)
         disabled = json.dumps({"disabledExtensions": {"jupyter-agents": True}})
         (home / "config" / "labconfig" / "page_config.json").write_text(disabled)
-    port = free_port()
+    port = port or free_port()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         f"--ServerApp.root_dir={root}",
@@ -104,6 +111,7 @@ def started(
         f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
+        "--LabApp.expose_app_in_browser=True",
         f"--ServerApp.jpserver_extensions={dict(extensions)}",
     ]
     path = os.pathsep.join((str(ROOT), str(Path(__file__).parent)))

@@ -6,7 +6,7 @@ import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from jupyter_agents.domain import agents, environments, events, session_object
+from jupyter_agents.domain import agents, compaction, environments, events, session_object
 from jupyter_agents.domain.events import Record, Stamp
 from jupyter_agents.domain.sessions import State, apply
 
@@ -145,6 +145,27 @@ class Talk:
         body = events.request_end(self.state.request or "", usage, is_error=False)
         private = {"response": found, "usage": usage, "request": {}, "cut": cut, "replayed": False}
         self.event(body, private)
+
+    def ask_summary(self) -> str:
+        """The model is asked for a summary of the thread."""
+        return self.event({"type": "span.model_request_start"}, {"compaction": True})
+
+    def summarise(self, *content: Doc, usage: Doc = USAGE) -> None:
+        """The open request for a summary is answered."""
+        summary = compaction.summary_of(content)
+        start = compaction.cut(self.state.messages, self.state.window.attempts)
+        if summary is not None:
+            self.event({"type": "agent.thread_context_compacted"}, {"summary": summary, "from": start})
+        response = {"content": list(content), "stop_reason": "end_turn", "stop_details": None}
+        body = events.request_end(self.state.request or "", usage, is_error=False)
+        self.event(body, {"response": response, "usage": usage, "cut": False, "replayed": False})
+
+    def too_long(self) -> None:
+        """The open request is refused as longer than the context window."""
+        self.event(
+            events.request_end(self.state.request or "", {}, is_error=True),
+            {"exceeded": True},
+        )
 
     def fail(self, *, again: bool) -> None:
         """The open request fails."""

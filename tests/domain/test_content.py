@@ -36,10 +36,9 @@ def test_what_a_model_takes(good: Doc) -> None:
     ("bad", "field"),
     [
         (block("image", type="base64", media_type="image/tiff", data=DATA), "media_type"),
-        (block("image", type="base64", media_type="image/png", data="%%"), "data"),
         (block("image", type="base64", media_type="image/png", data=""), "data"),
-        (block("image", type="base64", media_type="image/png", data="hé"), "data"),
         (block("image", type="url", url="file:///etc/passwd"), "url"),
+        (block("image", type="url", url="https://a.example/" + "x" * 8192), "url"),
         (block("document", type="base64", media_type="text/plain", data=DATA), "media_type"),
         (block("document", type="text", media_type="text/plain", data=" "), "data"),
     ],
@@ -47,6 +46,24 @@ def test_what_a_model_takes(good: Doc) -> None:
 def test_what_no_model_takes_is_refused_by_name(bad: Doc, field: str) -> None:
     with pytest.raises(InvalidRequest, match=rf"^content\.0\.source\.{field}"):
         content.check("content", [bad])
+
+
+@pytest.mark.parametrize("data", ["%%", "hé", "abc"])
+def test_bytes_that_are_no_base64_are_refused_by_name(data: str) -> None:
+    bad = block("image", type="base64", media_type="image/png", data=data)
+    with pytest.raises(InvalidRequest, match=r"^content\.1\.source\.data: this is not base64"):
+        content.check_bytes("content", [block("document", type="base64", data=DATA), bad])
+
+
+def test_a_search_result_is_looked_into() -> None:
+    result = {
+        "type": "search_result",
+        "source": "s",
+        "title": "t",
+        "content": [{"type": "text", "text": " "}],
+    }
+    with pytest.raises(InvalidRequest, match=r"^content\.0\.content\.0\.text"):
+        content.check("content", [result])
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_the_verdict_goes_by_the_bare_name(options: Doc, name: str, permission: 
     found = agent("a", **options)
     target = mcp.find(found, listed(found, a=["x"]), "mcp__a__x")
     assert target == mcp.Target("a", "https://0.example", name)
-    verdict = permissions.judge_mcp(found, target)
+    verdict = permissions.judge_mcp(found, target, {})
     assert verdict.permission == permission and (verdict.evaluation is None) == (permission == "deny")
     assert bool(mcp.definitions(found, listed(found, a=["x"]))) == (permission != "deny")
 

@@ -100,3 +100,13 @@ def test_a_session_at_its_budget_is_unsettled_once_it_may_go_on(
     )
     talk.event({"type": "session.updated"}, changed)
     assert projection.unsettled(talk.state, []) is resumes
+
+
+def test_changed_resources_reach_the_row() -> None:
+    talk = Talk()
+    draft = talk.stamp.private("private.resources", {"resources": [{"id": "sesrsc_1"}], "news": []})
+    talk.stamp.seal([draft])
+    assert projection.row(talk.state, [draft]) == {
+        "resources": [{"id": "sesrsc_1"}],
+        "updated_at": draft.event["processed_at"],
+    }

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from jupyter_agents.domain.prompt import build_request, exchange_key, position, tool_results
-from tests.domain.talk import Talk, text
+from jupyter_agents.domain.prompt import (
+    CUSTOM_NOTE,
+    WEB_NOTE,
+    build_request,
+    exchange_key,
+    position,
+    tool_results,
+)
+from tests.domain.talk import CUSTOM, TOOLSET, Talk, text
 
 Doc = dict[str, Any]
 NONE = {"cache_control", "thinking_adaptive", "effort"}
@@ -29,7 +36,7 @@ def test_the_request_of_a_known_model() -> None:
         {"role": "user", "content": [text("do it") | {"cache_control": {"type": "ephemeral"}}]}
     ]
     names = [tool["name"] for tool in request["tools"]]
-    assert names == ["bash", "edit", "glob", "grep", "read", "write", "weather"]
+    assert names == ["bash", "edit", "glob", "grep", "read", "web_fetch", "web_search", "write", "weather"]
 
 
 def test_the_request_of_an_unknown_model_is_plain() -> None:
@@ -50,6 +57,29 @@ def test_speed_and_geography_are_passed_on() -> None:
     assert (request["speed"], request["inference_geo"]) == ("fast", "us")
 
 
+def test_a_long_answer_does_not_hide_the_cached_beginning() -> None:
+    """An endpoint looks 20 blocks back from a mark, so the end of the request before is marked again."""
+    talk = asked()
+    before = build_request(talk.state)["messages"]
+    assert marked(before) == [(0, 0)]
+    calls = talk.calls(*["allow"] * 30)
+    for call in calls:
+        talk.result(call)
+    talk.ask()
+    now = build_request(talk.state)["messages"]
+    assert marked(now) == [(0, 0), (2, 29)]
+    assert now[:1] == before
+
+
+def marked(messages: list[Doc]) -> list[tuple[int, int]]:
+    return [
+        (m, b)
+        for m, message in enumerate(messages)
+        for b, block in enumerate(message["content"])
+        if "cache_control" in block
+    ]
+
+
 def test_an_agent_without_tools_hears_nothing_of_a_sandbox() -> None:
     request = build_request(asked(agent={"tools": [], "system": None}).state)
     assert "system" not in request and "tools" not in request
@@ -59,6 +89,16 @@ def test_notes_about_the_sandbox_come_last() -> None:
     talk = asked()
     talk._take(talk.stamp.private("private.note", {"name": "sandbox", "text": "No network here."}))
     assert build_request(talk.state)["system"][-1]["text"].endswith("No network here.")
+
+
+def test_the_model_hears_which_tools_work_outside_its_sandbox() -> None:
+    def said(*tools: dict[str, Any]) -> str:
+        return str(build_request(asked(agent={"tools": list(tools)}).state)["system"][-1]["text"])
+
+    bash = {**TOOLSET, "default_config": {"enabled": False}, "configs": [{"name": "bash", "enabled": True}]}
+    assert WEB_NOTE in said(TOOLSET) and CUSTOM_NOTE not in said(TOOLSET)
+    assert WEB_NOTE not in said(bash)
+    assert f"{CUSTOM_NOTE}weather." in said(bash, CUSTOM)
 
 
 def test_building_leaves_the_state_as_it_is() -> None:
@@ -130,3 +170,33 @@ def test_the_place_in_the_thread_and_the_results_in_it() -> None:
     assert position(request) == 1
     ((use, block),) = tool_results(request).items()
     assert block["tool_use_id"] == use and block["content"] == [text("one")]
+
+
+def news(talk: Talk, *said: str) -> None:
+    talk._take(talk.stamp.private("private.resources", {"resources": [], "news": list(said)}))
+
+
+def test_news_go_behind_the_newest_message_and_stay_there() -> None:
+    talk = asked()
+    key = exchange_key(build_request(talk.state))
+    news(talk, "one.", "two.")
+    request = build_request(talk.state, NONE)
+    told = text("Note from the server: one.\ntwo.")
+    assert request["messages"] == [{"role": "user", "content": [text("do it"), told]}]
+    assert exchange_key(request) == key
+    talk._take(talk.stamp.event({"type": "span.model_request_start"}))
+    news(talk, "three.")
+    assert build_request(talk.state, NONE)["messages"][0]["content"] == [
+        text("do it"),
+        told,
+        text("Note from the server: three."),
+    ]
+    assert talk.state.news == ["three."]
+
+
+def test_news_wait_for_a_message_of_the_user() -> None:
+    talk = Talk()
+    news(talk, "one.")
+    assert build_request(talk.state, NONE)["messages"] == []
+    talk.turn("do it")
+    assert len(build_request(talk.state, NONE)["messages"][0]["content"]) == 2

@@ -63,7 +63,7 @@ def test_the_agent_is_told_of_its_network(networking: Doc, note: str) -> None:
 
 
 def test_the_agent_is_told_of_its_files() -> None:
-    doc = session_doc(resources=[{"mount_path": "/workspace/data.csv"}])
+    doc = session_doc(resources=[{"type": "file", "mount_path": "/workspace/data.csv"}])
     assert "- /workspace/data.csv" in doc["notes"][1]
 
 
@@ -83,7 +83,6 @@ def test_a_budget_is_in_dollars() -> None:
     ("body", "feature"),
     [
         ({"vault_ids": ["vlt_1"]}, "vault_ids"),
-        ({"resources": [{"type": "github_repository"}]}, "github_repository"),
         ({"resources": [{"type": "memory_store"}]}, "memory_store"),
         ({"initial_events": [{"type": "user.define_outcome"}]}, "define_outcome"),
     ],
@@ -109,9 +108,6 @@ def toolset(**more: Any) -> Doc:
 @pytest.mark.parametrize(
     ("found", "feature"),
     [
-        (agent(**toolset(default_config={"permission_policy": {"type": "auto"}})), "auto"),
-        (agent(**toolset(configs=[{"name": "bash", "permission_policy": {"type": "auto"}}])), "auto"),
-        (agent(**toolset(configs=[{"name": "web_search"}])), "web_search"),
         (agent(skills=[{"type": "anthropic", "skill_id": "xlsx"}], **toolset()), "agent.skills"),
         (agent(multiagent={"type": "coordinator", "agents": [{"type": "self"}]}), "agent.multiagent"),
         (agent(execution_identity={"type": "aws_role", "role_arn": "arn"}), "execution_identity aws_role"),
@@ -131,14 +127,15 @@ def mcp_agent(policy: str) -> Doc:
     return agent(mcp_servers=MCP, tools=[entry | {"configs": [{"name": "anything"}]}])
 
 
-def test_mcp_tools_run_whatever_their_names_but_not_by_auto() -> None:
-    session_object.check_runnable(mcp_agent("always_ask"), {})
-    with pytest.raises(NotSupported, match="auto"):
-        session_object.check_runnable(mcp_agent("auto"), {})
+@pytest.mark.parametrize("policy", ["always_ask", "always_allow", "auto"])
+def test_mcp_tools_run_whatever_their_names(policy: str) -> None:
+    session_object.check_runnable(mcp_agent(policy), {})
 
 
-def test_a_disabled_web_tool_is_no_trouble() -> None:
-    session_object.check_runnable(agent(**toolset(configs=[{"name": "web_fetch", "enabled": False}])), {})
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_web_tool_is_no_trouble(enabled: bool) -> None:
+    configs = [{"name": "web_fetch", "enabled": enabled}, {"name": "web_search", "enabled": enabled}]
+    session_object.check_runnable(agent(**toolset(configs=configs)), {})
 
 
 def test_a_budget_needs_a_price() -> None:

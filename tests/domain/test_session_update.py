@@ -8,7 +8,7 @@ import pytest
 from jupyter_agents import wire
 from jupyter_agents.domain import session_update
 from jupyter_agents.domain.sessions import State, apply
-from jupyter_agents.errors import InvalidRequest, NotSupported
+from jupyter_agents.errors import InvalidRequest
 from tests.domain.talk import CUSTOM, TOOLSET, Talk, text
 
 Doc = dict[str, Any]
@@ -107,12 +107,6 @@ def test_tools_are_replaced_as_a_whole_with_their_defaults_and_nothing_else_chan
 def test_what_cannot_be_changed(body: Doc, why: str) -> None:
     with pytest.raises(InvalidRequest, match=why):
         changes(Talk(metadata=METADATA), **body)
-
-
-def test_tools_that_do_not_run_here_are_refused_by_name() -> None:
-    search = TOOLSET | {"configs": [{"name": "web_search", "enabled": True}]}
-    with pytest.raises(NotSupported, match="web_search"):
-        changes(Talk(), agent={"tools": [search]})
 
 
 def test_a_running_session_keeps_its_tools_and_takes_all_else() -> None:

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_agents.domain.settings import SESSION, SHARED, Settings, check_keys, max_turns, settings
+from jupyter_agents.domain.settings import (
+    SESSION,
+    SHARED,
+    Settings,
+    check_keys,
+    max_turns,
+    notebook_folder,
+    settings,
+)
 from jupyter_agents.errors import InvalidRequest, NotSupported
 
 CEILING = Settings(cpus=4, memory=4 * 1024**3, pids=1000, disk=10 * 1024**3, idle_timeout=3600)
@@ -28,6 +36,13 @@ def test_the_session_beats_the_environment() -> None:
     environment = {"jupyter-agents/cpus": "1", "jupyter-agents/pids": "10"}
     found = settings(Settings(), CEILING, environment, {"jupyter-agents/cpus": "2"})
     assert (found.cpus, found.pids) == (2, 10)
+
+
+def test_the_notebooks_folder_is_shown_unless_it_is_refused() -> None:
+    key = "jupyter-agents/notebook-folder"
+    assert notebook_folder({}) and notebook_folder({key: "yes"}) and not notebook_folder({key: "no"})
+    with pytest.raises(InvalidRequest, match="expected yes or no"):
+        notebook_folder({key: "false"})
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from jupyter_agents.domain.compaction import MAX_COMPACTIONS
 from jupyter_agents.domain.sessions import MAX_FAILURES
 from jupyter_agents.domain.steps import (
     MAX_CUTS,
     CallModel,
+    Compact,
     Deny,
     EndTurn,
     Interrupt,
@@ -218,13 +220,95 @@ def test_a_refusal_ends_the_turn_with_its_details() -> None:
     assert isinstance(step(talk.state), CallModel)
 
 
-def test_a_full_context_ends_the_turn_with_an_error() -> None:
+FULL = USAGE | {"input_tokens": 100, "cache_read_input_tokens": 750_000}
+
+
+def exceeded(talk: Talk) -> None:
+    talk.answer(text("I"), stop_reason="model_context_window_exceeded")
+
+
+def refused(talk: Talk) -> None:
+    talk.too_long()
+
+
+def filled(talk: Talk) -> None:
+    (call,) = talk.calls("allow", usage=FULL)
+    talk.result(call)
+
+
+@pytest.mark.parametrize("crowd", [exceeded, refused, filled])
+def test_a_full_context_is_summarised_and_the_turn_goes_on(crowd: Callable[[Talk], None]) -> None:
     talk = Talk()
     talk.turn()
-    talk.answer(text("I"), stop_reason="model_context_window_exceeded")
+    crowd(talk)
+    assert step(talk.state) == Compact([])
+    talk.ask_summary()
+    talk.summarise(text("All of it."))
+    assert step(talk.state) == CallModel([])
+    talk.ask()
+    talk.answer(text("Done."))
+    assert ended(step(talk.state)) == "end_turn"
+    assert talk.state.window.attempts == 0 and talk.state.rounds == 2
+
+
+@pytest.mark.parametrize("crowd", [exceeded, refused, filled])
+def test_three_compactions_that_do_not_help_end_the_turn(crowd: Callable[[Talk], None]) -> None:
+    talk = Talk()
+    talk.turn()
+    for _ in range(MAX_COMPACTIONS):
+        crowd(talk)
+        assert step(talk.state) == Compact([])
+        talk.ask_summary()
+        talk.summarise(text("All of it."))
+        assert step(talk.state) == CallModel([])
+        talk.ask()
+    crowd(talk)
     now = step(talk.state)
     assert ended(now) == "retries_exhausted"
     assert isinstance(now, EndTurn) and now.error and now.error[0] == "compaction_limit_reached_error"
+    talk.idle("retries_exhausted")
+    talk.message("again")
+    talk.running()
+    assert isinstance(step(talk.state), Compact)
+
+
+def test_a_summary_that_did_not_come_is_asked_for_again() -> None:
+    talk = Talk()
+    talk.turn()
+    talk.too_long()
+    talk.ask_summary()
+    talk.too_long()
+    talk.ask_summary()
+    talk.summarise()
+    assert step(talk.state) == Compact([]) and talk.state.window.attempts == 2
+    talk.ask_summary()
+    talk.fail(again=True)
+    assert isinstance(step(talk.state), Retry)
+    talk.running()
+    assert step(talk.state) == Compact([]) and talk.state.window.attempts == 2
+
+
+def test_a_full_context_is_left_alone_while_calls_are_open_and_when_nothing_is_to_be_said() -> None:
+    talk = Talk()
+    talk.turn()
+    (call,) = talk.calls("allow", usage=FULL)
+    assert isinstance(step(talk.state), RunTools)
+    talk.result(call)
+    talk.ask()
+    talk.answer(text("Done."), usage=FULL)
+    assert ended(step(talk.state)) == "end_turn"
+    talk.idle()
+    talk.message("more")
+    talk.running()
+    now = step(talk.state)
+    assert isinstance(now, Compact) and [m["content"][0]["text"] for m in now.messages] == ["more"]
+
+
+def test_a_budget_holds_for_compactions_too() -> None:
+    talk = Talk(**BUDGET)
+    talk.turn()
+    filled(talk)
+    assert ended(step(talk.state)) == "budget_reached"
 
 
 def test_an_answer_may_be_cut_three_times_in_a_row() -> None:

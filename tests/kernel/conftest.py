@@ -69,7 +69,8 @@ class Answer:
                 self.results.append(content["data"])
             case "display_data" | "update_display_data":
                 self.updates += 1
-                self.displays[content["transient"]["display_id"]] = content["data"]
+                id = content["transient"].get("display_id", str(self.updates))
+                self.displays[id] = content["data"]
 
 
 class Kernel:

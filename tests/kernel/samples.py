@@ -47,6 +47,13 @@ def tool(
     }
 
 
+def search_result(source: str, title: str = "A title", words: str = "Some words.") -> dict[str, Any]:
+    """A step that searched and found this."""
+    content = [{"type": "text", "text": words}]
+    block = {"type": "search_result", "source": source, "title": title, "content": content}
+    return {**tool("web_search", query="q"), "output": [block | {"citations": {"enabled": True}}]}
+
+
 def record(made: dict[str, Any]) -> dict[str, Any]:
     """The JSON of docs/transcript.md around a transcript."""
     return {

@@ -133,14 +133,19 @@ def test_the_agents_are_listed_once_each(kernel: Kernel) -> None:
 
 def test_python_defines_environments_too(kernel: Kernel, model: ScriptedModel) -> None:
     model.script[:] = [[say("Hello.")]]
-    code = """import jupyter_agents.kernel.api as ja
+    code = """import jupyter_agents as ja
+def double(n: int) -> int:
+    "Twice n."
+    return 2 * n
 lab = ja.Environment("py-lab", network=["a.example"], memory="512MiB")
-agent = ja.Agent("py-agent", model={"id": "claude-opus-4-7"}, metadata={"team": "data"})
+custom = {"type": "custom", "name": "ask", "description": "Asks.", "input_schema": {"type": "object"}}
+tools = ("bash", custom, double)
+agent = ja.Agent("py-agent", model={"id": "claude-opus-4-7"}, metadata={"team": "data"}, tools=tools)
 print(ja.run("Hi", agent, env=lab, new=True).text, lab.define())"""
     answer = kernel.run(code)
     assert answer.status == "ok", answer.errors
     assert "Hello. py-lab: unchanged" in answer.printed
-    assert "network: a.example" not in text(kernel.run("%agent env"))
+    assert {tool["name"] for tool in model.requests[-1]["tools"]} == {"bash", "ask", "double"}
     assert re.search(r"py-lab +a.example +memory 512MiB", text(kernel.run("%agent env")))
 
 

@@ -303,3 +303,13 @@ def test_a_message_that_meets_the_budget_ends_its_cell(kernel: Kernel, model: Sc
     model.script[:] = [Reply([say("Dear.")], usage=dear)]
     assert kernel.run("%%agent saver --budget 0.10\nOne").status == "ok"
     fails(kernel.run("%%agent saver\nTwo"), "budget is reached")
+
+
+def test_a_new_kernel_may_begin_with_any_command(environment: dict[str, str], workspace: Path) -> None:
+    for line, status in (("%agent sessions", "ok"), ("%agent attach sesn_0", "error")):
+        fresh = Kernel(environment, workspace)
+        try:
+            fresh.run("%load_ext jupyter_agents")
+            assert fresh.run(line).status == status
+        finally:
+            fresh.close()

@@ -44,3 +44,18 @@ def test_a_call_is_a_line_and_its_output() -> None:
 @pytest.mark.parametrize("made", transcripts())
 def test_every_example_ends_with_its_footer(made: dict[str, Any]) -> None:
     assert markdown.render(made).endswith(f"{words.footer(made)[-1]}*\n")
+
+
+def test_an_edit_is_a_diff() -> None:
+    edit = tool("edit", file_path="/a", old_string="old", new_string="new")
+    assert "```diff\n-old\n+new\n```" in markdown.render(transcript(edit))
+
+
+def test_a_table_is_a_table_and_its_cells_are_words() -> None:
+    made = transcript()
+    preview = {"type": "table", "columns": ["a|b", "c"], "rows": [[EVIL, "*x*"], ["1"]], "more": True}
+    made["files"] = [{"path": "r.csv", "size": 1, "file_id": None, "url": None, "preview": preview}]
+    drawn = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown.render(made))
+    assert drawn.count("<td>") == 4
+    assert "<th>a|b</th>" in drawn and "<td>*x*</td>" in drawn
+    assert "<script" not in drawn and "<img" not in drawn

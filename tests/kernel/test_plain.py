@@ -33,3 +33,8 @@ def test_long_output_and_long_runs_are_cut() -> None:
     assert "more characters" in text
     assert len(text) < plain.TOTAL_LIMIT + 1000
     assert text.rstrip().endswith("]")
+
+
+def test_an_edit_is_shown_as_a_diff() -> None:
+    edit = tool("edit", "done", file_path="/a", old_string="old", new_string="new")
+    assert plain.render(transcript(edit)).startswith("[edit] /a\n  -old\n  +new\n  done\n")

@@ -58,7 +58,7 @@ def test_exports_show_the_whole_run(
     for part in ("First", "<table>", "<strong>bash</strong>", "1\n\n2", "Files:"):
         assert part in html
     markdown, _ = exporters.MarkdownExporter().from_notebook_node(made)
-    section = re.search(r"<section.*?</section>", markdown, re.DOTALL)
+    section = re.search(r"<article.*?</article>", markdown, re.DOTALL)
     assert section is not None
     assert "1&#10;&#10;2" in section.group()
     assert all(line.strip() for line in section.group().split("\n"))

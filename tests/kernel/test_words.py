@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_agents.kernel import html, markdown, plain, words
-from tests.kernel.samples import said, tool, transcript
+from tests.kernel.samples import said, search_result, tool, transcript
 
 
 def test_summary_is_the_command_the_path_or_the_input() -> None:
@@ -58,3 +58,11 @@ def test_no_form_has_a_control_character() -> None:
     made["files"] = [{"path": evil, "size": 1, "file_id": None, "url": None}]
     for render in (html.render, markdown.render, plain.render):
         assert not words.CONTROL.search(render(made)), render
+
+
+def test_a_search_result_is_its_title_address_and_text() -> None:
+    step = search_result("https://a.example/")
+    assert words.output_text(step) == "A title\nhttps://a.example/\nSome words."
+    assert "  https://a.example/\n" in plain.render(transcript(step))
+    assert "- [`A title`](<https://a.example/>)" in markdown.render(transcript(step))
+    assert "](<" not in markdown.render(transcript(search_result("https://a.example/>) [x](http://b")))

@@ -119,6 +119,11 @@ class Runtime:
             apply(state, record)
         return state
 
+    def outputs(self, session_id: str) -> dict[str, Doc]:
+        """The session's output files by their path in the workspace."""
+        docs = self.context.files.of_session(session_id)
+        return {doc["_path"]: doc for doc in docs if doc["_path"] is not None}
+
     def workspace(self, session_id: str) -> Path:
         return self.context.workspace(self.context.catalog.get("session", session_id))
 

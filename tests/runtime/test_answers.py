@@ -4,7 +4,7 @@ from typing import Any
 
 from jupyter_agents.domain.events import Stamp
 from jupyter_agents.domain.sessions import State
-from jupyter_agents.runtime.answers import CUT, Previews, answered
+from jupyter_agents.runtime.answers import CUT, Previews, answered, verdicts
 from jupyter_agents.runtime.model import Answer
 from tests.domain.talk import CUSTOM, TOOLSET, Clock, Ids, session_doc
 
@@ -29,7 +29,8 @@ def drafts(*content: Doc, stop: str = "end_turn", ids: dict[int, str] | None = N
     state = State(session=session_doc(agent={"tools": [TOOLSET, CUSTOM]}))
     answer = Answer(list(content), stop, USAGE)
     request = {"model": "m", "messages": ["left out"]}
-    return answered(Stamp(Clock(), Ids()), state, "sevt_start", request, answer, ids or {})
+    judged = verdicts(state.session["agent"], {}, answer, ())
+    return answered(Stamp(Clock(), Ids()), state, "sevt_start", request, answer, ids or {}, judged)
 
 
 def types(found: list[Any]) -> list[str]:
@@ -98,7 +99,7 @@ def test_a_request_that_does_not_change_is_recorded_once() -> None:
     state = State(session=session_doc(), params={"model": "m"})
     request: dict[str, Any] = {"model": "m", "messages": []}
     answer = Answer([{"type": "text", "text": "Hi."}], "end_turn", USAGE)
-    end = answered(Stamp(Clock(), Ids()), state, "sevt_start", request, answer, {})[-1]
+    end = answered(Stamp(Clock(), Ids()), state, "sevt_start", request, answer, {}, {})[-1]
     assert end.private is not None
     assert "request" not in end.private
 

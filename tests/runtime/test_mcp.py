@@ -103,7 +103,7 @@ async def test_an_error_and_a_long_output(bare: Runtime) -> None:
         failed, cut = of(await bare.turn(session, "go"), "agent.mcp_tool_result")
         await bare.context.manager.delete(session)
     assert failed["is_error"] and "no such item" in text(failed)
-    assert len(text(cut)) == 100_000 and "50 characters were cut off" in cut["content"][1]["text"]
+    assert len(text(cut)) < 10_000 and "This output has 100050 characters" in text(cut)
 
 
 async def test_asked_calls_wait_and_can_be_denied(bare: Runtime) -> None:
@@ -340,7 +340,7 @@ async def test_nothing_large_is_held_and_the_loop_stays_free(bare: Runtime) -> N
         session = await bare.session(agent=agent(server.url), script=[[call("mcp__shop__look")], [say("ok")]])
         result = only(await bare.turn(session, "go"), "agent.mcp_tool_result")
         await bare.context.manager.delete(session)
-    assert len(text(result)) == 100_000 and "6900000 characters were cut off" in result["content"][1]["text"]
+    assert len(text(result)) < 10_000 and "This output has 7000000 characters" in text(result)
 
 
 async def test_a_list_full_of_lies_leaves_what_is_sound(bare: Runtime) -> None:

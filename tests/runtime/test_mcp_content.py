@@ -7,6 +7,7 @@ import pytest
 from mcp import types
 
 from jupyter_agents.runtime.mcp_content import MOST_CHARACTERS, shorten, tool_result
+from jupyter_agents.sandbox.base import ToolResult
 from tests.mcp_servers import PNG
 
 Doc = dict[str, Any]
@@ -70,7 +71,8 @@ def test_long_text_is_cut_across_blocks() -> None:
         "source": {"type": "text", "media_type": "text/plain", "data": "y" * 60_000},
     }
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": IMAGE}}
-    found = shorten([{"type": "text", "text": "x" * 60_000}, document, image, {"type": "text", "text": "z"}])
+    given = [{"type": "text", "text": "x" * 60_000}, document, image, {"type": "text", "text": "z"}]
+    found = shorten(ToolResult(given)).content
     texts = [block["text"] for block in found if block["type"] == "text"]
     assert len(texts[0]) + len(texts[1]) == MOST_CHARACTERS and image in found
     assert "20001 characters were cut off" in texts[-1]

@@ -13,7 +13,7 @@ import pytest
 
 from jupyter_agents.errors import ModelError
 from jupyter_agents.runtime.model import AnthropicModel, refused_feature, request_features, without_feature
-from jupyter_agents.testing import Fault, Reply, ScriptedModel, call, say, think
+from jupyter_agents.testing import Fault, Reply, ScriptedModel, call, say, summary, think
 
 Doc = dict[str, Any]
 
@@ -212,6 +212,71 @@ async def test_nonsense_in_place_of_an_answer_is_the_endpoints_fault(body: bytes
         error = await endpoint.fails()
         assert error.transient and "broke off" in error.message
         await endpoint.client.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "too_long"),
+    [
+        (400, "prompt is too long: 210000 tokens > 200000 maximum", True),
+        (400, "input length and `max_tokens` exceed context limit: 190000 + 64000 > 200000", True),
+        (400, "This model's maximum context length is 32768 tokens. However, you requested 40000", True),
+        (400, "the request exceeds the available context size, try increasing it", True),
+        (413, "Request exceeds the maximum size", True),
+        (400, "messages: text content blocks must be non-empty", False),
+        (500, "prompt is too long", False),
+    ],
+)
+async def test_a_prompt_that_is_too_long_is_told_from_other_faults(
+    endpoint: Endpoint, scripted: ScriptedModel, status: int, message: str, too_long: bool
+) -> None:
+    scripted.script.append(Fault(status, "invalid_request_error", message))
+    assert (await endpoint.fails()).too_long == too_long
+
+
+async def test_the_endpoints_own_compaction_and_what_it_cost(
+    endpoint: Endpoint, scripted: ScriptedModel
+) -> None:
+    part = {
+        "type": "compaction",
+        "input_tokens": 900,
+        "output_tokens": 50,
+        "cache_read_input_tokens": 40,
+        "cache_creation_input_tokens": 30,
+        "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20},
+    }
+    usage = {"input_tokens": 1, "output_tokens": 0, "iterations": [part]}
+    scripted.script.append(Reply([summary("All of it.")], usage=usage))
+    answer = await endpoint.model.answer(REQUEST | {"compaction": {"type": "summarize"}}, nothing)
+    assert answer.content == [summary("All of it.")] and answer.stop_reason == "compaction"
+    assert answer.usage == {
+        "input_tokens": 901,
+        "output_tokens": 50,
+        "cache_read_input_tokens": 40,
+        "cache_creation_input_tokens": 30,
+        "ephemeral_1h_input_tokens": 20,
+    }
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "compaction: Extra inputs are not permitted",
+        "messages.0.content.0: Input tag 'compaction' does not match any of the expected tags",
+        "Unexpected value(s) `compact-2026-09-04` for the `anthropic-beta` header",
+    ],
+)
+async def test_a_refused_compaction_block_is_sent_as_text(
+    endpoint: Endpoint, scripted: ScriptedModel, message: str
+) -> None:
+    thread = [
+        {"role": "assistant", "content": [summary("All of it.")]},
+        {"role": "user", "content": [{"type": "text", "text": "go on"}]},
+    ]
+    scripted.script += [Fault(400, "invalid_request_error", message), [say("Hi.")]]
+    await endpoint.model.answer(REQUEST | {"messages": thread}, nothing)
+    (sent,) = scripted.requests[1]["messages"]
+    assert sent["role"] == "user" and "All of it." in sent["content"][0]["text"]
+    assert endpoint.dropped == {"claude-opus-4-7": {"compaction"}}
 
 
 def test_features_by_name() -> None:

@@ -37,13 +37,15 @@ from jupyter_agents.runtime.context import Config
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.model import Answer
 from jupyter_agents.sandbox.base import ToolResult
-from jupyter_agents.testing import ScriptedModel, call, say
+from jupyter_agents.testing import ScriptedModel, call, say, summary
+from tests.requests import check_request
 from tests.runtime.conftest import CUSTOM, EVENTS, Runtime, asking
 from tests.support import user
 
 Doc = dict[str, Any]
 
 PLANS = ("say", "empty", "call", "ask", "custom", "mixed", "cut", "transient", "fatal", "hang", "bug")
+PLANS += ("full", "long", "summary")
 USAGE = {
     "input_tokens": 900,
     "output_tokens": 1,
@@ -90,6 +92,8 @@ class Plans:
         match plan:
             case "transient" | "fatal":
                 raise ModelError(plan, type="model_overloaded_error", transient=plan == "transient")
+            case "long":
+                raise ModelError(plan, type="model_request_failed_error", transient=False, too_long=True)
             case "bug":
                 raise RuntimeError("a bug")
             case "hang":
@@ -101,11 +105,13 @@ class Plans:
             "custom": [use("weather")],
             "mixed": [use("bash"), use("write"), use("weather"), use("nonsense")],
             "cut": [say("I"), use("bash")],
+            "summary": [summary("All of it.")] if "compaction" in request else [say("Hi.")],
+            "full": [use("bash")],
         }.get(plan, [say("Hi.")])
         preview("text", 0, "Hi")
         called = any(block["type"] == "tool_use" for block in content)
         stop = "max_tokens" if plan == "cut" else "tool_use" if called else "end_turn"
-        return Answer(content, stop, USAGE)
+        return Answer(content, stop, USAGE | ({"input_tokens": 999_999} if plan == "full" else {}))
 
 
 class Hands:
@@ -119,6 +125,9 @@ class Hands:
     def __init__(self, ran: Counter[str], clock: Any) -> None:
         self.ran = ran
         self.used_at = clock()
+
+    def turn_begins(self) -> None:
+        """Nothing failed."""
 
     async def prepare(self) -> None:
         pass
@@ -317,15 +326,7 @@ def check_journal(runtime: Runtime, session: str) -> None:
 def check_requests(requests: list[Doc]) -> None:
     """Every request is one that the Messages API takes."""
     for request in requests:
-        pending: list[str] = []
-        for position, message in enumerate(request["messages"]):
-            assert message["content"] and message["role"] == ("assistant" if position % 2 else "user")
-            found = [b["tool_use_id"] for b in message["content"] if b["type"] == "tool_result"]
-            assert found == pending
-            kinds = [block["type"] for block in message["content"]]
-            assert kinds == sorted(kinds, key=lambda k: k != "tool_result") or message["role"] == "assistant"
-            pending = [b["id"] for b in message["content"] if b["type"] == "tool_use"]
-        assert not pending
+        check_request(request)
         json.dumps(request)
 
 

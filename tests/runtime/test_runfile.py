@@ -46,6 +46,24 @@ def test_the_lines_of_a_run() -> None:
     )
 
 
+def test_compactions_and_requests_that_were_too_long_are_exchanges_too() -> None:
+    talk = conversation()
+    talk.turn("more")
+    talk.too_long()
+    talk.ask_summary()
+    talk.summarise(text("All of it."))
+    talk.ask()
+    talk.answer(text("More."))
+    recording = parse("".join(export(talk.records)))
+    found = [(e.response["stop_reason"], e.response["content"]) for e in recording.exchanges[2:]]
+    assert found == [
+        ("model_context_window_exceeded", []),
+        ("end_turn", [text("All of it.")]),
+        ("end_turn", [text("More.")]),
+    ]
+    assert len({e.key for e in recording.exchanges}) == 5
+
+
 def test_private_records_and_the_queue_are_not_in_it() -> None:
     types = [line["event"]["type"] for line in lines(conversation()) if line["type"] == "event"]
     assert types.count("user.message") == 1 and not any(t.startswith("private.") for t in types)

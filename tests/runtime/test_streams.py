@@ -45,11 +45,13 @@ async def test_a_reader_that_does_not_read_is_dropped_with_what_waits(
     monkeypatch.setattr(streams, limit, 30)
     hub = Hub()
     slow, quick = hub.subscribe("s", (), 0), hub.subscribe("s", (), 0)
+    dropped: list[str] = []
+    slow.on_dropped = lambda: dropped.append("slow")
     heard = 0
     for seq in range(1, 60):
         hub.publish("s", event(seq), seq)
         heard += len(quick.ready())
-    assert heard == 59
+    assert heard == 59 and dropped == ["slow"]
     with pytest.raises(Closed):
         await slow.next()
 
@@ -59,6 +61,28 @@ async def test_one_large_event_is_still_delivered(monkeypatch: pytest.MonkeyPatc
     reader = Subscription()
     reader.put("x" * 1000)
     assert await reader.next() == "x" * 1000
+
+
+async def test_what_waits_is_bounded_whatever_is_sent() -> None:
+    reader = Subscription(["agent.message"])
+    hub = Hub()
+    hub._subscriptions["s"].add(reader)
+    hub.preview("s", "agent.message", "sevt_1", 0, "")
+    most = 0
+    for _ in range(100):
+        hub.preview("s", "agent.message", "sevt_1", 0, "x" * 500_000)
+        most = max(most, reader._bytes)
+    assert most < streams.MOST_BYTES + 600_000 and reader.closed and reader.ready() == []
+
+
+async def test_the_end_of_a_request_forgets_its_previews() -> None:
+    hub = Hub()
+    reader = hub.subscribe("s", ["agent.message"], 0)
+    hub.preview("s", "agent.message", "sevt_1", 0, "")
+    hub.publish("s", {"id": "sevt_2", "type": "span.model_request_end"}, 1)
+    hub.preview("s", "agent.message", "sevt_1", 0, "late")
+    assert [json.loads(data)["type"] for data in reader.ready()] == ["event_start", "span.model_request_end"]
+    assert reader.started == set()
 
 
 async def test_previews_go_to_those_who_asked_and_begin_with_a_start() -> None:

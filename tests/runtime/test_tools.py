@@ -9,53 +9,16 @@ from typing import Any
 
 import pytest
 
-from jupyter_agents.runtime import tools as module
 from jupyter_agents.testing import Fault, call, say
 from tests.runtime.conftest import Runtime, of, only, types
 
 Doc = dict[str, Any]
 
 
-def outputs(runtime: Runtime, session: str) -> dict[str, Doc]:
-    return runtime.context.files.outputs(session)
-
-
 async def run(runtime: Runtime, *commands: str, **body: Any) -> tuple[str, list[Doc]]:
     script = [*([call("bash", command=c)] for c in commands), [say("Done.")]]
     session = await runtime.session(script=script, **body)
     return session, await runtime.turn(session, "go")
-
-
-async def test_outputs_become_files_of_the_session(runtime: Runtime) -> None:
-    session, _ = await run(
-        runtime,
-        "echo one > /mnt/session/outputs/a.txt; mkdir outputs/d; echo b > outputs/d/b.txt; echo x > c.txt",
-    )
-    found = outputs(runtime, session)
-    assert sorted(found) == ["outputs/a.txt", "outputs/d/b.txt"]
-    doc, path = runtime.context.files.content(found["outputs/a.txt"]["id"])
-    assert path.read_text() == "one\n" and doc["mime_type"] == "text/plain"
-
-
-async def test_a_rewritten_output_gets_a_new_id_and_a_deleted_one_goes(runtime: Runtime) -> None:
-    session, _ = await run(runtime, "cd outputs; echo one > a; echo one > b")
-    before = outputs(runtime, session)
-    runtime.model.script += [[call("bash", command="echo two > a; rm b")], [say("Done.")]]
-    await runtime.turn(session, "again")
-    after = outputs(runtime, session)
-    assert list(after) == ["outputs/a"]
-    assert after["outputs/a"]["id"] != before["outputs/a"]["id"]
-
-
-async def test_hostile_outputs_are_passed_over(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FILE_BYTES", 1000)
-    session, events = await run(
-        runtime,
-        "cd outputs; ln -s /etc/shadow link; mkfifo pipe; truncate -s 900M huge; "
-        "head -c 2000 /dev/zero > big; ln -s / root; echo fine > fine",
-    )
-    assert list(outputs(runtime, session)) == ["outputs/fine"]
-    assert events[-1]["stop_reason"] == {"type": "end_turn"}
 
 
 async def test_changes_are_noted_with_the_call_that_made_them(runtime: Runtime) -> None:
@@ -80,7 +43,7 @@ async def test_what_a_background_job_left_is_noted_later(runtime: Runtime) -> No
     await runtime.turn(session, "again")
     late = [r.private for r in runtime.context.journal.read(session) if r.event["type"] == "private.changes"]
     assert [change["path"] for change in late[0]["changes"]] == ["late.txt", "outputs/late.txt"]  # type: ignore[index]
-    assert list(outputs(runtime, session)) == ["outputs/late.txt"]
+    assert list(runtime.outputs(session)) == ["outputs/late.txt"]
 
 
 async def test_what_an_interrupted_call_left_is_not_lost(runtime: Runtime) -> None:
@@ -93,7 +56,7 @@ async def test_what_an_interrupted_call_left_is_not_lost(runtime: Runtime) -> No
         await asyncio.sleep(0.01)
     await runtime.send(session, {"type": "user.interrupt"})
     await runtime.until_idle(listening)
-    assert list(outputs(runtime, session)) == ["outputs/x"]
+    assert list(runtime.outputs(session)) == ["outputs/x"]
 
 
 async def test_mounted_files_are_readable_at_both_paths(runtime: Runtime) -> None:

@@ -36,6 +36,20 @@ def dialer(
     return made[-1]
 
 
+async def test_only_public_addresses_are_given() -> None:
+    found = ("10.0.0.1", "1.1.1.1", "::1", "2606:4700::1111")
+    assert await dialer(addresses=found).addresses("a.example", 443) == ["1.1.1.1", "2606:4700::1111"]
+    with pytest.raises(Refused, match=r"10\.0\.0\.1, not a public address"):
+        await dialer(addresses=["10.0.0.1"]).addresses("a.example", 443)
+    with pytest.raises(Refused, match="not a public host name"):
+        await dialer().addresses("localhost", 80)
+
+
+def test_this_machines_addresses_are_known() -> None:
+    assert dial.is_own_address("127.0.0.1") and not dial.is_own_address("192.0.2.1")
+    assert not dial.is_own_address("nonsense")
+
+
 @pytest.mark.parametrize(
     ("environ", "proxy"),
     [

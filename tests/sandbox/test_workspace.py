@@ -5,6 +5,7 @@ import socket
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from jupyter_agents.sandbox.workspace import (
     make_workspace,
     open_directory,
     read_file,
+    remove_copy,
     slug,
     workspace_path,
 )
@@ -268,3 +270,36 @@ def test_descriptors_are_given_back(work: Path) -> None:
         except (SandboxError, FileNotFoundError):
             continue
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("make", "gone"),
+    [
+        (lambda path: path.write_bytes(b"data"), True),
+        (lambda path: path.write_bytes(b"mine"), False),
+        (lambda path: path.write_bytes(b"longer data"), False),
+        (lambda path: path.symlink_to("/etc/hostname"), False),
+        (lambda path: path.mkdir(), False),
+        (lambda path: os.mkfifo(path), False),
+        (lambda path: None, False),
+    ],
+)
+def test_only_the_copy_itself_is_removed(tmp_path: Path, make: Any, gone: bool) -> None:
+    source, root = tmp_path / "source", tmp_path / "work"
+    source.write_bytes(b"data")
+    (root / "in").mkdir(parents=True)
+    make(root / "in/x")
+    before = sorted(os.listdir(root / "in"))
+    assert remove_copy(root, "in/x", source) is gone
+    assert sorted(os.listdir(root / "in")) == ([] if gone else before)
+
+
+def test_a_copy_is_not_looked_for_through_a_link(tmp_path: Path) -> None:
+    source, root, elsewhere = tmp_path / "source", tmp_path / "work", tmp_path / "elsewhere"
+    source.write_bytes(b"data")
+    root.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "x").write_bytes(b"data")
+    (root / "in").symlink_to(elsewhere)
+    assert not remove_copy(root, "in/x", source)
+    assert (elsewhere / "x").exists() and not remove_copy(root, "no/x", source)

@@ -141,7 +141,9 @@ def test_a_reader_that_reads_nothing_holds_nobody_up(server: Server, scripted: S
     host, port = server.url.split("/")[2].split(":")
     with socket.create_connection((host, int(port))) as stuck:
         path = f"/jupyter-agents/v1/sessions/{session.id}/events/stream"
-        stuck.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+        stuck.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
+        )
         time.sleep(0.2)
         for _ in range(8):
             scripted.script.append(Reply([say(large)], chunk=500_000))

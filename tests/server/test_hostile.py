@@ -88,6 +88,7 @@ RAW = {
     "half of a surrogate pair": b'{"name": "\\ud83d", "model": "m"}',
     "half of a pair deep inside": b'{"name":"a","model":"m","tools":[{"type":"custom","name":"t",'
     b'"description":"d","input_schema":{"type":"object","properties":{"x":{"title":"\\udfff"}}}}]}',
+    "nested deeper than the parser goes": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
     "UTF-16": '{"name": "a"}'.encode("utf-16"),
     "invalid UTF-8": b'{"name": "\xff", "model": "m"}',
     "only a number": b"5",

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
-from jupyter_agents.server import agents, environments, events, files, sessions, threads, unbuilt
+from jupyter_agents.server import agents, environments, events, files, resources, sessions, threads, unbuilt
 from jupyter_agents.server.openapi import document
 from jupyter_agents.server.operations import OPERATIONS
 from tests.support import TOKEN, Server
 
-MODULES: tuple[ModuleType, ...] = (agents, environments, sessions, events, threads, files)
+MODULES: tuple[ModuleType, ...] = (agents, environments, sessions, events, threads, files, resources)
 METHODS = ("get", "post", "delete")
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
 ENDLESS = r"\.stream$"

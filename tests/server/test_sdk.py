@@ -9,7 +9,7 @@ import anthropic
 from anthropic.lib.sessions import accumulate_managed_agents_event
 
 from jupyter_agents import wire
-from jupyter_agents.testing import Reply, ScriptedModel, call, say, think
+from jupyter_agents.testing import Reply, ScriptedModel, call, say, summary, think
 from tests.support import TOKEN, Server, types, user
 
 ASK: Any = {
@@ -124,3 +124,20 @@ def test_times_are_rfc3339_in_utc(server: Server) -> None:
     created = server.request("GET", f"v1/sessions/{server.session().id}").json()["created_at"]
     assert created.endswith("Z")
     assert abs((datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()) < 60
+
+
+def test_a_conversation_that_outgrows_the_window_goes_on(server: Server, scripted: ScriptedModel) -> None:
+    full = {"input_tokens": 760_000, "output_tokens": 20}
+    scripted.script += [Reply([say("One.")], usage=full), [summary("All of it.")], [say("Two.")]]
+    session = server.session([CUSTOM])
+    server.turn(session.id, "first")
+    found = server.turn(session.id, "second")
+    assert types(found).count("agent.thread_context_compacted") == 1
+    assert [e.stop_reason.type for e in found if e.type == "session.status_idle"] == ["end_turn"]
+    chosen = server.client.beta.sessions.events.list(session.id, types=["agent.thread_context_compacted"])
+    (event,) = chosen.data
+    complete(type(event), event.to_dict(mode="json"))
+    texts = [e.content[0].text for e in server.events(session.id) if e.type == "user.message"]
+    assert texts == ["first", "second"]
+    usage = server.client.beta.sessions.retrieve(session.id).usage
+    assert usage.input_tokens == 760_000 + 100 + 100

@@ -40,3 +40,25 @@ def test_blobs_are_the_owners_alone(tmp_path: Path) -> None:
     sha256, _ = blobs.put([b"abc"])
     assert stat.S_IMODE(blobs.folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(blobs.path(sha256).stat().st_mode) == 0o600
+
+
+def test_bytes_that_arrive_are_placed_or_discarded(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    kept, dropped = blobs.receive([b"a", b"b"]), blobs.receive([b"c"])
+    assert not blobs.path(kept.blob[0]).exists()
+    kept.place()
+    for incoming in (kept, dropped, dropped):
+        incoming.discard()
+    assert [p.name for p in blobs.folder.rglob("*") if p.is_file()] == [kept.blob[0]]
+
+
+def test_notes_and_unfinished_bytes_are_found_by_their_age(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "blobs")
+    sha256, _ = blobs.put([b"abc"])
+    blobs.note(sha256)
+    blobs.receive([b"cut"])
+    assert (blobs.noted(3600), blobs.drop_unfinished(3600)) == ([], 0)
+    assert (blobs.noted(0), blobs.drop_unfinished(0)) == ([sha256], 1)
+    blobs.settled(sha256)
+    blobs.settled(sha256)
+    assert blobs.noted(0) == [] and blobs.path(sha256).exists()

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jupyter_agents.errors import UserError
-from jupyter_agents.store.database import SCHEMA_VERSION, Database, file_system
+from jupyter_agents.store.database import SCHEMA_VERSION, Database, _settle, file_system
 
 
 def put(name: str) -> str:
@@ -46,6 +47,46 @@ async def test_what_gathers_is_committed_together(
     go.set()
     await asyncio.gather(blocker, *others)
     assert sizes == [1, 50]
+
+
+async def test_callers_of_one_commit_are_told_in_one_step(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    told: list[int] = []
+    tell = loop.call_soon_threadsafe
+
+    def counted(callback: Any, *arguments: Any, **options: Any) -> Any:
+        if callback is _settle:
+            told.append(len(arguments[0]))
+        return tell(callback, *arguments, **options)
+
+    started, go = threading.Event(), threading.Event()
+    blocker = database.submit(lambda c: (started.set(), go.wait(5)))
+    await asyncio.to_thread(started.wait)
+    waiting = [asyncio.create_task(database.write(lambda c, n=n: c.execute(put(str(n))))) for n in range(50)]
+    await asyncio.sleep(0)
+    monkeypatch.setattr(loop, "call_soon_threadsafe", counted)
+    go.set()
+    blocker.result(5)
+    await asyncio.gather(*waiting)
+    assert told == [50]
+
+
+def test_a_loop_that_is_gone_does_not_stop_the_writer(database: Database) -> None:
+    started, go = threading.Event(), threading.Event()
+    database.submit(lambda c: (started.set(), go.wait(5)))
+    started.wait(5)
+
+    async def leave() -> None:
+        asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)  # type: ignore[union-attr]
+        await database.write(lambda c: c.execute(put("never")))
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(leave())
+    go.set()
+    database.submit(lambda c: c.execute(put("a"))).result(5)
+    assert rows(database) == ["a"]
 
 
 async def test_one_failure_spares_the_others_of_its_group(database: Database) -> None:

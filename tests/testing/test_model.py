@@ -33,6 +33,23 @@ def test_the_script_is_played_in_order_and_requests_are_kept(scripted: ScriptedM
     assert [request["model"] for request in scripted.requests] == ["m", "other"]
 
 
+def test_what_a_server_tool_did_is_played_with_its_citations(scripted: ScriptedModel) -> None:
+    hit = {"type": "web_search_result", "url": "https://a.example", "title": "A", "encrypted_content": "x"}
+    citation = {
+        **{"type": "web_search_result_location", "url": "https://a.example", "title": "A"},
+        **{"cited_text": "words", "encrypted_index": "x"},
+    }
+    blocks = [
+        {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "q"}},
+        {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [hit]},
+        {**say("It says so."), "citations": [citation]},
+    ]
+    scripted.script.append(blocks)
+    used, found, said = (block.to_dict() for block in ask(scripted).content)
+    assert used["input"] == {"query": "q"}
+    assert (found["content"][0]["url"], said["citations"]) == ("https://a.example", [citation])
+
+
 def test_beyond_its_end_it_says_so(scripted: ScriptedModel) -> None:
     with pytest.raises(anthropic.BadRequestError, match="script of this test model has ended"):
         ask(scripted)

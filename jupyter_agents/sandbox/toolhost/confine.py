@@ -36,6 +36,7 @@ EVERYTHING = (1 << 16) - 1
 FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 RIGHTS = {
     "read": EXECUTE | READ_FILE | READ_DIR,
+    "list": READ_DIR,
     "write": EVERYTHING & ~(MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV),
 }
 ALL_TCP, ALL_SCOPES = 0b11, 0b11
@@ -67,8 +68,9 @@ def confine(options: dict[str, Any]) -> Callable[[], None]:
         os._exit(1)
     outside.close()
     set_limits(options["rlimits"])
-    ruleset = _ruleset(options["confine"]["rules"])
-    inner = _ruleset(options["confine"]["inner"])
+    beside = _beside(options["confine"]["beside"])
+    ruleset = _ruleset([*options["confine"]["rules"], *beside])
+    inner = _ruleset([*options["confine"]["inner"], *beside])
     become(options["uid"])
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     _call(LANDLOCK_RESTRICT, ruleset, 0)
@@ -135,6 +137,33 @@ def _reap(toolhost: int) -> bool:
         if pid == 0:
             return found
         found = found or pid == toolhost
+
+
+def _beside(given: tuple[str, list[str]] | None) -> list[tuple[str, str]]:
+    """Rules to read a folder but what is covered in it, which has no rule."""
+    if given is None:
+        return []
+    folder, names = given
+    covered = {os.path.join(folder, name) for name in names}
+    above = {folder}
+    for path in covered:
+        while path != folder:
+            path = os.path.dirname(path)
+            above.add(path)
+    rules: list[tuple[str, str]] = []
+    ahead = [folder]
+    while ahead:
+        here = ahead.pop()
+        if here not in above:
+            rules.append((here, "read"))
+            continue
+        rules.append((here, "list"))
+        try:
+            with os.scandir(here) as entries:
+                ahead += [e.path for e in entries if not e.is_symlink() and e.path not in covered]
+        except OSError:
+            continue
+    return rules
 
 
 def _ruleset(rules: Sequence[tuple[str, str]]) -> int:

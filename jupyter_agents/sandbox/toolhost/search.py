@@ -26,6 +26,7 @@ LINE_LIMIT = 2000
 CPU_SECONDS = 30
 TRUNCATED = f"[output truncated at {OUTPUT_LIMIT} bytes]"
 SKIPPED = (".git", "node_modules")
+CLOSED = "Permission denied (os error 13)"
 FOUND, NOTHING, BAD_PATTERN = 0, 1, 2
 
 
@@ -66,7 +67,9 @@ def grep(
         command = [ripgrep, "--no-config", "-n", "--no-heading", "-e", pattern, "--", top]
         output, errors, status = _run(children, started, _spawner(command, environment))
         said = errors.decode("utf-8", "replace")
-        if status not in (FOUND, NOTHING) and len(output) <= OUTPUT_LIMIT:
+        lines = said.splitlines()
+        closed = bool(lines) and all(CLOSED in line for line in lines[:-1] or lines)
+        if status not in (FOUND, NOTHING) and len(output) <= OUTPUT_LIMIT and not closed:
             raise ToolError(f"grep: rg failed: {said}")
     else:
         output, errors, status = _run(children, started, _forker(pattern, top))

@@ -13,7 +13,7 @@ const agent = await client.beta.agents.create({
   tools: [{ type: 'agent_toolset_20260401' }]
 });
 const environment = await client.beta.environments.create({
-  name: 'quickstart-env',
+  name: `quickstart-env-${Date.now()}`,
   config: { type: 'cloud', networking: { type: 'unrestricted' } }
 });
 const upload = await client.beta.files.upload({

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import Home
+
+
+@pytest.mark.parametrize(
+    ("traits", "said"),
+    [
+        ({"memory": "1XB"}, "JupyterAgents.memory: '1XB' is not a size such as 512MiB or 1GiB."),
+        ({"mcp_stdio": {"notes": 3}}, "JupyterAgents.mcp_stdio"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_ends_the_server_with_a_sentence(
+    tmp_path: Path, traits: dict[str, Any], said: str
+) -> None:
+    home = Home(tmp_path, "http://127.0.0.1:9", traits)
+    command = [sys.executable, "-m", "jupyter_agents.cli", "serve", "--root-dir", str(home.root)]
+    command += ["--token-file", str(tmp_path / "token"), "--ready-file", str(tmp_path / "ready")]
+    done = subprocess.run(command, env=home.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().splitlines()[-1].startswith("jupyter-agents: ")
+    assert said in done.stderr.rstrip().splitlines()[-1]
+    assert not (tmp_path / "ready").exists()
