@@ -10,14 +10,17 @@ from jupyter_agents._version import __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from jupyter_agents.kernel.api import Agent, arun, run
+    from jupyter_agents.kernel.api import Agent, Environment, arun, run
+    from jupyter_agents.kernel.talk import Session
     from jupyter_agents.kernel.tool import tool
 
-__all__ = ["Agent", "__version__", "arun", "load_ipython_extension", "run", "tool"]
+__all__ = ["Agent", "Environment", "Session", "__version__", "arun", "load_ipython_extension", "run", "tool"]
 
 _LAZY = {
     "Agent": "jupyter_agents.kernel.api",
+    "Environment": "jupyter_agents.kernel.api",
     "arun": "jupyter_agents.kernel.api",
+    "Session": "jupyter_agents.kernel.talk",
     "run": "jupyter_agents.kernel.api",
     "tool": "jupyter_agents.kernel.tool",
 }

@@ -1,64 +1,25 @@
 """Agents and environments by name: find, define, make the default ones.
 
-NAME is the newest agent of that name that is not archived. A definition is the whole configuration:
-what it does not give is the default, so the same line gives the same agent.
+NAME is the newest agent of that name that is not archived.
 
 Source: docs/decisions.md "Magics", "default agent, environment"; spec section 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_agents.kernel.client import Connection
+from jupyter_agents.kernel.definition import MAX_TURNS as MAX_TURNS
+from jupyter_agents.kernel.definition import Definition as Definition
+from jupyter_agents.kernel.definition import changed
 from jupyter_agents.kernel.problems import AgentError, did_you_mean
 
 if TYPE_CHECKING:
     from jupyter_agents import wire
 
-TOOLSET = "agent_toolset_20260401"
-TOOLS = ("bash", "read", "write", "edit", "glob", "grep", "web_fetch", "web_search")
 DEFAULT_AGENT = "default"
 DEFAULT_ENVIRONMENT = "notebook"
-MAX_TURNS = "jupyter-agents/max-turns"
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What ``%agent define`` says. `tools` is None for all; `max_turns` counts model requests."""
-
-    name: str
-    model: str | None = None
-    system: str | None = None
-    description: str | None = None
-    tools: tuple[str, ...] | None = None
-    max_turns: int | None = None
-
-
-def toolset(names: Sequence[str] | None) -> list[dict[str, Any]]:
-    """The ``tools`` array for the named built-in tools; None is all of them.
-
-    Raises `AgentError` for a name that is no tool.
-    """
-    if names is None:
-        return [{"type": TOOLSET}]
-    for name in names:
-        if name not in TOOLS:
-            raise AgentError(
-                f"There is no tool {name!r}.{did_you_mean(name, TOOLS)} "
-                f"The tools are {', '.join(TOOLS)}; --tools none is an agent without tools."
-            )
-    if not names:
-        return []
-    return [
-        {
-            "type": TOOLSET,
-            "default_config": {"enabled": False},
-            "configs": [{"name": name, "enabled": True} for name in names],
-        }
-    ]
 
 
 async def find_agent(connection: Connection, name: str) -> wire.Agent | None:
@@ -91,32 +52,21 @@ async def need_agent(connection: Connection, name: str, version: int | None = No
 
 
 async def define(connection: Connection, definition: Definition) -> tuple[wire.Agent, str]:
-    """Create or update an agent; says ``created``, ``updated`` or ``unchanged``."""
-    tools: Any = toolset(definition.tools)
-    model = definition.model or (await connection.get("status"))["model"]["default_model"]
+    """Create or update an agent; says ``created``, ``unchanged``, or which fields changed.
+
+    Another's change in between is a conflict, which the server answers.
+    """
+    status = {} if definition.model else await connection.get("status")
+    body: Any = definition.body(status["model"]["default_model"] if status else "")
     agent = await find_agent(connection, definition.name)
-    turns = None if definition.max_turns is None else str(definition.max_turns)
     agents = connection.sdk.beta.agents
     if agent is None:
-        created = await agents.create(
-            name=definition.name,
-            model=model,
-            system=definition.system,
-            description=definition.description,
-            tools=tools,
-            metadata={} if turns is None else {MAX_TURNS: turns},
-        )
-        return created, "created"
-    patch: Any = {MAX_TURNS: turns} if turns or MAX_TURNS in agent.metadata else {}
-    updated = await agents.update(
-        agent.id,
-        model=model,
-        system=definition.system,
-        description=definition.description,
-        tools=tools,
-        metadata=patch,
-    )
-    return updated, "unchanged" if updated.version == agent.version else "updated"
+        return await agents.create(name=definition.name, **body), "created"
+    gone = dict.fromkeys(agent.metadata.keys() - body["metadata"].keys())
+    body["metadata"] = {**body["metadata"], **gone}
+    updated = await agents.update(agent.id, version=agent.version, **body)
+    fields = changed(agent, updated)
+    return updated, f"{', '.join(fields)} changed" if fields else "unchanged"
 
 
 async def need_environment(connection: Connection, name: str) -> wire.Environment:

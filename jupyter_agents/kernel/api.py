@@ -19,6 +19,7 @@ from jupyter_agents.kernel.calls import Calls, Submit
 from jupyter_agents.kernel.conduct import conduct
 from jupyter_agents.kernel.desk import Desk
 from jupyter_agents.kernel.display import RunDisplay, publisher
+from jupyter_agents.kernel.environments import EnvironmentDefinition
 from jupyter_agents.kernel.files import MAX_MB, told
 from jupyter_agents.kernel.foreground import GOES_ON, check
 from jupyter_agents.kernel.notebook import current
@@ -40,12 +41,12 @@ class Agent(Definition):
     @property
     def functions(self) -> list[Any]:
         """Its tools that are functions of this kernel."""
-        return [one for one in self.tools or () if not isinstance(one, str)]
+        return [one for one in self.tools or () if callable(one)]
 
     @property
     def _stored(self) -> Definition:
         given = {field.name: getattr(self, field.name) for field in fields(Definition)}
-        names = None if self.tools is None else tuple(one for one in self.tools if isinstance(one, str))
+        names = None if self.tools is None else tuple(one for one in self.tools if not callable(one))
         return Definition(**{**given, "tools": names})
 
     def define(self) -> Any:
@@ -58,13 +59,28 @@ class Agent(Definition):
         return agent
 
 
+class Environment(EnvironmentDefinition):
+    """An environment as it should be; the first run in it creates or updates it on the server.
+
+    ``Environment("lab", network=["pypi.org"], memory="2GiB")``
+    """
+
+    def define(self) -> str:
+        """Create or update it now; what changed, in one line."""
+        notebook = current()
+        try:
+            return notebook.worker.run(notebook.define_environment(notebook.connect(), self))
+        except Exception as error:
+            raise explain(error) from error
+
+
 def run(
     prompt: str,
     agent: str | Agent = DEFAULT_AGENT,
     *,
     new: bool = False,
     session: str | None = None,
-    env: str | None = None,
+    env: str | Environment | None = None,
     files: Sequence[str | PathLike[str]] = (),
     budget: float | None = None,
     max_turns: int | None = None,
@@ -90,7 +106,7 @@ def run(
     session:
         The id of a session to go on with.
     env:
-        The environment's name; by default ``notebook``, which has no network.
+        A name, or an `Environment`; by default ``notebook``, which has no network.
     tools:
         Functions of this kernel that the agent may call, without asking; ``()`` takes them away, None
         leaves a session's as they were.
@@ -139,7 +155,7 @@ async def arun(
     *,
     new: bool = False,
     session: str | None = None,
-    env: str | None = None,
+    env: str | Environment | None = None,
     files: Sequence[str | PathLike[str]] = (),
     budget: float | None = None,
     max_turns: int | None = None,
@@ -238,7 +254,7 @@ def _options(
     agent: str | Agent,
     new: bool,
     session: str | None,
-    env: str | None,
+    env: str | Environment | None,
     files: Sequence[str | PathLike[str]],
     budget: float | None,
     max_turns: int | None,
@@ -251,12 +267,14 @@ def _options(
     if isinstance(agent, Agent):
         agent.define()
         offered += agent.functions
+    if isinstance(env, Environment):
+        env.define()
     name = agent.name if isinstance(agent, Agent) else agent
     return Namespace(
         name=None if session and name == DEFAULT_AGENT else name,
         new=new,
         session=session,
-        env=env,
+        env=env.name if isinstance(env, Environment) else env,
         file=[str(file) for file in files],
         budget=None if budget is None else round(budget * 100),
         max_turns=max_turns,

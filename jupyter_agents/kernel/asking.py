@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jupyter_agents.kernel.agents import TOOLS, TOOLSET
+from jupyter_agents.kernel.definition import TOOLS, TOOLSET
 from jupyter_agents.kernel.problems import AgentError, did_you_mean
 from jupyter_agents.kernel.session import AgentSession
 

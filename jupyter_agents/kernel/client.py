@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from dataclasses import dataclass
 from functools import cached_property
@@ -175,9 +176,10 @@ def find() -> Address | None:
 def missing_extension(connection: Connection) -> UserError:
     """What to say where a server is there and answers 404 to this package's routes."""
     return UserError(
-        f"The Jupyter server at {connection.address.url} does not have jupyter-agents. If it was "
-        "installed while JupyterLab was running, restart JupyterLab (not only the kernel). If "
-        "JupyterLab runs in another Python environment, install jupyter-agents there too."
+        f"The Jupyter server at {connection.address.url} does not have jupyter-agents. If it was installed "
+        "while Jupyter was running, restart Jupyter to load the jupyter-agents server extension (not only "
+        "the kernel). If Jupyter runs in another Python environment than this kernel "
+        f"({sys.prefix}), install jupyter-agents there too."
     )
 
 

@@ -7,25 +7,41 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from jupyter_agents.kernel import agents, status, toolbox
+from jupyter_agents.kernel import status, toolbox
 from jupyter_agents.kernel.call import show
 from jupyter_agents.kernel.client import Connection
 from jupyter_agents.kernel.conduct import answer
+from jupyter_agents.kernel.defining import Defining
+from jupyter_agents.kernel.looking import Looking
+from jupyter_agents.kernel.lookup import session_id
 from jupyter_agents.kernel.notebook import NOTEBOOK, Notebook
-from jupyter_agents.kernel.options import attach_parser, define_parser
+from jupyter_agents.kernel.options import attach_parser
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.session import AgentSession
+from jupyter_agents.kernel.steering import Steering
 from jupyter_agents.kernel.turns import last_turn, settled
 
 HELP = """\
 %%agent [NAME] [options]      send the cell's text to an agent; %%agent? has the options
 %agent                        the state, and what to do about what is missing
-%agent define NAME [options]  create or update an agent:
-                              --model --system --tools --max-turns --description,
-                              and --expand for {{ name }}
+%agent define NAME [options]  create or update an agent: --model --system --tools
+                              --max-turns --description, --file x.agent.yaml;
+                              --expand for {{ name }}
+%%agent define NAME           the same with the API's fields as YAML in the cell
+%agent diff NAME 1 2          two versions of an agent side by side
+%agent env NAME [options]     create or update an environment: --network --packages
+                              --image --cpus --memory --pids --disk --sandbox
+                              --idle-timeout; %%agent env NAME with YAML;
+                              %agent env lists them
+%agent agents                 the agents of this server
+%agent show NAME|SESSION      an agent or a session as a card
 %agent login                  give the server a model key; it is asked for, never written
 %agent sessions               the sessions of this server, newest first
+%agent steer TEXT             a message into the turn that runs
+%agent files [ID]             the files that a session was given and made
+%agent cost                   tokens and list cost by session and in all
+%agent doctor                 probe everything, and say what to do
 %agent attach [ID] [--tool F] show the last turn of a session, and go on with it;
                               calls of F that wait are answered
 %agent approve | deny REASON  answer the calls that wait in the latest session
@@ -33,10 +49,12 @@ HELP = """\
 %agent archive ID | delete ID end a session; delete its files too
 %agent record DIR             keep a run file of every session in DIR
 %agent replay DIR             answer new sessions from the run files in DIR
-%agent off                    neither record nor replay"""
+%agent off                    neither record nor replay
+
+A session's ID may be given by its last four characters or more."""
 
 
-class Commands:
+class Commands(Defining, Looking, Steering):
     """What `%agent` can do.
 
     say: prints a line. interactive: whether someone can answer questions. names: the notebook's
@@ -66,15 +84,6 @@ class Commands:
             connection.address.origin,
             len(self._notebook.sessions),
         )
-
-    def define(self, line: str) -> None:
-        """``%agent define NAME ...``"""
-        given = define_parser().parse(line)
-        agents.toolset(given.tools)
-        definition = agents.Definition(**vars(given))
-        connection = self._notebook.connect()
-        agent, change = self._notebook.worker.run(self._notebook.define(connection, definition))
-        self._say(f"{agent.name}: version {agent.version}, {change} ({agent.model.id}, {agent.id})")
 
     def login(self, line: str) -> None:
         """``%agent login``: the key goes to the server and nowhere else."""
@@ -135,6 +144,9 @@ class Commands:
         session = self._notebook.worker.run(finding)
         self._notebook.remember(session)
         session.toolbox = offered or session.toolbox
+        count, _ = last_turn(self._notebook.worker.run(session.history()))
+        if count > 1:
+            self._say(f"{session.id} has had {count} turns; here is the last one.")
         return self._rejoin(session)
 
     def approve(self, line: str) -> Run:
@@ -153,7 +165,7 @@ class Commands:
 
     def archive(self, line: str) -> None:
         """``%agent archive ID``"""
-        id = self._one(line, "archive ID")
+        id = self._id(line, "archive ID")
         sessions = self._notebook.connect().sdk.beta.sessions
         self._notebook.worker.run(_awaited(sessions.archive(id)))
         self._forget(id)
@@ -161,7 +173,7 @@ class Commands:
 
     def delete(self, line: str) -> None:
         """``%agent delete ID``"""
-        id = self._one(line, "delete ID")
+        id = self._id(line, "delete ID")
         sessions = self._notebook.connect().sdk.beta.sessions
         self._notebook.worker.run(_awaited(sessions.delete(id)))
         self._forget(id)
@@ -216,15 +228,16 @@ class Commands:
                 return AgentSession(connection, found)
         raise AgentError("This notebook has no session yet; %agent sessions lists the others.")
 
-    def _latest(self) -> AgentSession:
-        if self._notebook.latest is None:
-            raise AgentError("This notebook has no session yet; %agent sessions lists the others.")
-        return self._notebook.latest
-
     def _forget(self, id: str) -> None:
+        if self._notebook.latest is not None and self._notebook.latest.id == id:
+            self._notebook.latest = None
         known = self._notebook.sessions
         for key in [key for key, session in known.items() if session.id == id]:
             del known[key]
+
+    def _id(self, line: str, usage: str) -> str:
+        """The whole id of the session that a line names."""
+        return self._notebook.worker.run(session_id(self._notebook.connect(), self._one(line, usage)))
 
     @staticmethod
     def _one(line: str, usage: str) -> str:
@@ -235,7 +248,8 @@ class Commands:
 
 
 async def _find(connection: Connection, id: str) -> AgentSession:
-    return AgentSession(connection, await connection.sdk.beta.sessions.retrieve(id))
+    whole = await session_id(connection, id)
+    return AgentSession(connection, await connection.sdk.beta.sessions.retrieve(whole))
 
 
 async def _list(connection: Connection, limit: int) -> list[Any]:

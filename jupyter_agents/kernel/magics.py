@@ -18,6 +18,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from jupyter_agents.kernel import commands, options, toolbox, variables
 from jupyter_agents.kernel.call import call, expand
 from jupyter_agents.kernel.completion import complete
+from jupyter_agents.kernel.known import Known
 from jupyter_agents.kernel.notebook import Notebook, current
 from jupyter_agents.kernel.problems import AgentError, RunFailed, did_you_mean, explain
 from jupyter_agents.kernel.run import Run
@@ -46,8 +47,8 @@ class AgentMagics(Magics):
 
     @no_var_expand
     @cell_magic("agent")  # type: ignore[arg-type]
-    def agent_cell(self, line: str, cell: str) -> None:
-        self._plainly(lambda: self._cell(line, cell))
+    def agent_cell(self, line: str, cell: str) -> Any:
+        return self._plainly(lambda: self._cell(line, cell))
 
     def interactive(self) -> bool:
         """Whether someone can type an answer: never under papermill or nbclient."""
@@ -71,9 +72,13 @@ class AgentMagics(Magics):
         made = getattr(self._commands, word)(rest.strip())
         if isinstance(made, Run):
             self._names()["_run"] = made
-        return None
+            return None
+        return made
 
-    def _cell(self, line: str, cell: str) -> None:
+    def _cell(self, line: str, cell: str) -> Any:
+        word, _, rest = line.strip().partition(" ")
+        if word in options.SUBCOMMANDS:
+            return self._definition(word, rest, cell)
         given = options.call_parser().parse(line)
         body = expand(cell, self._names()) if given.expand else cell
         body = body.rstrip("\n")
@@ -89,6 +94,15 @@ class AgentMagics(Magics):
             say=print,
             keep=lambda run: self._keep(given.output, run),
         )
+
+    def _definition(self, word: str, rest: str, cell: str) -> Any:
+        """``%%agent define`` and ``%%agent env``: the cell is YAML."""
+        if word not in options.CELLS:
+            raise AgentError(f"%%agent {word} takes no text: write %agent {word} on a line of its own.")
+        if "--expand" in rest.split():
+            names = self._names()
+            rest, cell = expand(rest.replace("--expand", "", 1), names), expand(cell, names)
+        return getattr(self._commands, word)(rest.strip(), cell)
 
     def _keep(self, name: str | None, run: Run) -> None:
         self._names()[name or "_run"] = run
@@ -131,8 +145,10 @@ def load(shell: InteractiveShell) -> Notebook:
 
 
 def _completer(notebook: Notebook, shell: Any) -> Callable[[Any, Any], list[str]]:
+    known = Known(notebook)
+
     def completer(_: Any, event: Any) -> list[str]:
-        return complete(notebook, str(event.text_until_cursor), shell.user_ns)
+        return complete(known, str(event.text_until_cursor), shell.user_ns)
 
     return completer
 

@@ -14,15 +14,16 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from jupyter_agents.kernel import agents, asking, files, session, turns
+from jupyter_agents.kernel import agents, asking, environments, files, session, turns
 from jupyter_agents.kernel.client import Connection, connect, missing_extension
+from jupyter_agents.kernel.lookup import session_id
 from jupyter_agents.kernel.problems import OR_REPLAY, AgentError
 from jupyter_agents.kernel.recordings import Recordings
 from jupyter_agents.kernel.session import AgentSession
+from jupyter_agents.kernel.skew import skew
 from jupyter_agents.kernel.worker import Worker
 
 NOTEBOOK = "jupyter-agents/notebook"
-SESSION_ID = "sesn_"
 LONGEST_VALUE = 512
 
 Key = tuple[str, int, str]
@@ -47,13 +48,13 @@ class Notebook:
         self.sessions: dict[Key, AgentSession] = {}
         self.latest: AgentSession | None = None
         self.pins: dict[str, int] = {}
-        self.names: list[str] = []
         self.path: str | None = None
         self.interactive = False
         self.front_end = False
         self.notes: list[str] = []
         self._connection: Connection | None = None
         self._ready = False
+        self._skew: str | None = None
 
     def on_ask(self, interactive: bool, background: bool = False) -> str:
         """Where a call waits and the cell does not say: ``wait``, ``return`` or ``deny``.
@@ -76,6 +77,17 @@ class Notebook:
         assert self._connection is not None
         return self._connection
 
+    @property
+    def connected(self) -> bool:
+        """Whether `connect` made a connection already."""
+        return self._connection is not None
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that `connect` made."""
+        assert self._connection is not None
+        return self._connection
+
     def use(self, connection: Connection) -> None:
         """Talk to this server from now on."""
         self.worker.run(self._check(connection))
@@ -86,7 +98,8 @@ class Notebook:
         import anthropic
 
         try:
-            await connection.get("status")
+            status = await connection.get("status")
+            self._skew = skew(status.get("version"))
         except anthropic.NotFoundError:
             raise missing_extension(connection) from None
 
@@ -94,12 +107,31 @@ class Notebook:
         """Create or update an agent, and pin the version for this kernel."""
         agent, change = await agents.define(connection, definition)
         self.pins[agent.name] = agent.version
-        self.names = sorted({*self.names, agent.name})
         return agent, change
+
+    async def define_environment(
+        self, connection: Connection, definition: environments.EnvironmentDefinition
+    ) -> str:
+        """Create or update an environment; says what changed.
+
+        A session keeps the environment that it began with, so those of this kernel are not gone on with.
+        """
+        made, fields = await environments.define(connection, definition)
+        if fields is None:
+            return f"{made.name}: created ({made.id})"
+        if not fields:
+            return f"{made.name}: unchanged ({made.id})"
+        old = [key for key in self.sessions if key[2] == made.id]
+        for key in old:
+            del self.sessions[key]
+        then = f". The next %%agent --env {made.name} begins a new session." if old else ""
+        words = ", ".join(field.replace("_", "-") for field in fields)
+        return f"{made.name}: {words} changed ({made.id}){then}"
 
     async def open(self, connection: Connection, options: Namespace) -> tuple[AgentSession, bool]:
         """The session that a call with `options` goes to, and whether it is a new one."""
-        self.notes = []
+        self.notes = [self._skew] if self._skew else []
+        self._skew = None
         if options.session:
             found, is_new = await self._attach(connection, options), False
         else:
@@ -115,9 +147,8 @@ class Notebook:
         return found, is_new
 
     async def _attach(self, connection: Connection, options: Namespace) -> AgentSession:
-        if not options.session.startswith(SESSION_ID):
-            raise AgentError(f"{options.session!r} is not a session's id; %agent sessions lists them.")
-        resource = await connection.sdk.beta.sessions.retrieve(options.session)
+        id = await session_id(connection, options.session)
+        resource = await connection.sdk.beta.sessions.retrieve(id)
         if options.name and options.name != resource.agent.name:
             raise AgentError(
                 f"The session {resource.id} is of the agent {resource.agent.name!r}, not of {options.name!r}."

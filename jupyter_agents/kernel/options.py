@@ -8,17 +8,22 @@ import re
 import shlex
 import sys
 from decimal import Decimal, InvalidOperation
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jupyter_agents.kernel.conduct import ON_ASK
+from jupyter_agents.kernel.definition import named
 from jupyter_agents.kernel.files import MAX_MB
 from jupyter_agents.kernel.problems import AgentError, did_you_mean
 
 SUBCOMMANDS = (
     *("define", "login", "record", "replay", "off", "sessions", "help", "approve", "deny"),
     *("interrupt", "attach", "archive", "delete"),
+    *("agents", "env", "diff", "show", "steer", "files", "cost", "doctor"),
 )
-RESERVED = frozenset({*SUBCOMMANDS, "env", "diff", "show", "steer", "files", "cost", "doctor", "status"})
+CELLS = ("define", "env")
+"""Subcommands that also take a cell, with YAML."""
+
+RESERVED = frozenset({*SUBCOMMANDS, "status"})
 
 
 class Parser(argparse.ArgumentParser):
@@ -122,12 +127,32 @@ def define_parser() -> Parser:
     """``%agent define``"""
     parser = Parser("%agent define", add_help=False, allow_abbrev=False)
     add = parser.add_argument
-    add("name", metavar="NAME", type=_agent_name, help="the agent's name")
+    add("name", nargs="?", metavar="NAME", type=_agent_name, help="the agent's name")
+    add("--file", metavar="FILE", help="the definition as YAML, such as coder.agent.yaml")
     add("--model", metavar="M", help="the model; by default the server's")
     add("--system", metavar="S", help="the system prompt")
-    add("--tools", metavar="LIST", type=_tools, help="bash,read,... or none; by default all")
+    add("--tools", metavar="LIST", action=_Tools, help="bash,read,... or none; by default all; repeatable")
     add("--max-turns", metavar="N", type=_positive, help="model requests a turn may take (200)")
     add("--description", metavar="D", help="what the agent is for")
+    return parser
+
+
+def env_parser() -> Parser:
+    """``%agent env``"""
+    parser = Parser("%agent env", add_help=False, allow_abbrev=False)
+    add = parser.add_argument
+    add("name", nargs="?", metavar="NAME", type=_name, help="the environment's name")
+    add("--file", metavar="FILE", help="the definition as YAML")
+    add("--network", metavar="HOSTS", help="none, all, or hosts with commas; by default none")
+    add("--packages", metavar="LIST", action="append", help="pip:pandas,numpy and so on; repeatable")
+    add("--image", metavar="I", help="the image of a Docker sandbox")
+    add("--cpus", metavar="N", help="processors, such as 0.5")
+    add("--memory", metavar="SIZE", help="such as 2GiB")
+    add("--pids", metavar="N", help="processes")
+    add("--disk", metavar="SIZE", help="such as 10GiB")
+    add("--sandbox", metavar="KIND", help="auto, docker, bubblewrap or landlock")
+    add("--idle-timeout", metavar="TIME", help="such as 300s: when an idle sandbox ends")
+    add("--description", metavar="D", help="what the environment is for")
     return parser
 
 
@@ -136,9 +161,27 @@ def help_text(parser: Parser) -> str:
     return parser.format_help().replace("usage: ", "", 1)
 
 
+class _Tools(argparse.Action):
+    """Names of tools, added up; ``all`` and ``none`` stand alone."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: Any = None
+    ) -> None:
+        earlier: tuple[str, ...] = getattr(namespace, "_tools", ())
+        names = (*earlier, *(name.strip() for name in str(values).split(",") if name.strip()))
+        if len(names) > 1 and {"all", "none"} & set(names):
+            parser.error("argument --tools: all and none stand alone")
+        namespace._tools = names
+        setattr(namespace, self.dest, named(",".join(names)))
+
+
 def _agent_name(name: str) -> str:
     if name in RESERVED:
         raise argparse.ArgumentTypeError(f"{name!r} is a subcommand; choose another name")
+    return _name(name)
+
+
+def _name(name: str) -> str:
     if name.startswith("-") or not 1 <= len(name) <= 256:
         raise argparse.ArgumentTypeError("a name has 1 to 256 characters")
     return name
@@ -185,10 +228,3 @@ def _cents(text: str) -> int:
     if cents < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not an amount in dollars such as 0.50")
     return cents
-
-
-def _tools(text: str) -> tuple[str, ...] | None:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if names == ("none",):
-        return ()
-    return None if names == ("all",) else names

@@ -6,11 +6,17 @@ All" stop there, and the notebook shows only the message (IPython asks for ``_re
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from jupyter_agents.errors import UserError
 
+if TYPE_CHECKING:
+    import anthropic
+
+PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 OR_REPLAY = "Without a model, a recording can be replayed: %%agent --replay FILE."
 
 
@@ -67,7 +73,7 @@ def explain(error: Exception) -> AgentError:
         case anthropic.APIConnectionError():
             return AgentError(
                 "The server of this notebook cannot be reached. "
-                "If it was stopped, start it again and restart the kernel."
+                f"If it was stopped, start it again and restart the kernel.{_proxy(error)}"
             )
         case OSError():
             return AgentError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
@@ -75,8 +81,22 @@ def explain(error: Exception) -> AgentError:
             raise error
 
 
-def _message(error: object) -> str:
-    body = getattr(error, "body", None)
-    inner = body.get("error") if isinstance(body, dict) else None
+def _proxy(error: anthropic.APIConnectionError) -> str:
+    """What an HTTP proxy of this environment has to do with it; nothing for this machine."""
+    host = error.request.url.host
+    set_here = [name for name in PROXIES if os.environ.get(name)]
+    if not set_here or host in ("localhost", "::1") or host.startswith("127."):
+        return ""
+    return f" {set_here[0]} is set here: if the server is not behind that proxy, add {host} to NO_PROXY."
+
+
+def _message(error: anthropic.APIStatusError) -> str:
+    if not isinstance(error.body, dict):
+        return (
+            f"The answer {error.status_code} is not of jupyter-agents: something stands between this kernel "
+            "and its server, such as an HTTP proxy or a login page. If a proxy is set here, add the server's "
+            "host to NO_PROXY and restart the kernel."
+        )
+    inner = error.body.get("error")
     message = inner.get("message") if isinstance(inner, dict) else None
-    return str(message or getattr(error, "message", error))
+    return str(message or error.message)

@@ -7,6 +7,8 @@ from html import escape
 from typing import Any
 
 from jupyter_agents.kernel.problems import OR_REPLAY
+from jupyter_agents.kernel.sheet import plain
+from jupyter_agents.kernel.skew import skew
 
 Row = tuple[str, bool, str, str]
 """What, whether it works, how it is, and what to do."""
@@ -36,18 +38,25 @@ class State:
     def _repr_html_(self) -> str:
         cell = 'style="text-align:left;vertical-align:top"'
         rows = "".join(
-            f"<tr><td>{'✓' if ok else '✗'}</td><th {cell}>{escape(what)}</th>"
+            f"<tr><td {cell}>{'✓' if ok else '✗'}</td><th {cell}>{escape(what)}</th>"
             f"<td {cell}>{escape(how)}{f'<br><em>{escape(todo)}</em>' if todo else ''}</td></tr>"
             for what, ok, how, todo in self.rows
         )
         return f"<table>{rows}</table><p>{escape(self.next_step)}</p>"
 
+    def _repr_markdown_(self) -> str:
+        lines = [
+            f"- {'✓' if ok else '✗'} **{what}** {plain(how)}" + (f" *{plain(todo)}*" if todo else "")
+            for what, ok, how, todo in self.rows
+        ]
+        return "\n".join([*lines, "", plain(self.next_step)])
+
 
 def state(status: Mapping[str, Any], base_url: str, origin: str, kernel_sessions: int) -> State:
     """The state from ``local/status`` and from what this kernel knows."""
     rows = [
-        ("server", True, f"{base_url} ({origin}), version {status['version']}", ""),
-        _model(status),
+        server_row(status, base_url, origin),
+        model_row(status),
         _sandbox(status["sandbox"]),
         _sessions(status["sessions"], kernel_sessions),
     ]
@@ -57,14 +66,32 @@ def state(status: Mapping[str, Any], base_url: str, origin: str, kernel_sessions
     )
 
 
-def _model(status: Mapping[str, Any]) -> Row:
+def server_row(status: Mapping[str, Any], base_url: str, origin: str) -> Row:
+    """The server and its version; one that differs from this kernel's is a fault."""
+    version = status.get("version")
+    todo = skew(version)
+    return ("server", todo is None, f"{base_url} ({origin}), version {version}", todo or "")
+
+
+def model_row(status: Mapping[str, Any]) -> Row:
+    """The model's endpoint, and what to do where it cannot be asked."""
     model = status["model"]
     if status.get("replay"):
         return ("model", True, f"replayed from {status['replay']}; no model is asked", "")
     how = f"{model['default_model']} at {model['base_url']}, {KEYS.get(model['key'], model['key'])}"
     if model["ready"]:
-        return ("model", True, how, "")
+        return ("model", True, how, _local(model))
     return ("model", False, how, f"{model.get('problem') or ''} {OR_REPLAY}".strip())
+
+
+def _local(model: Mapping[str, Any]) -> str:
+    """A local server rarely has the default model: how to name its own."""
+    if model["key"] != "dummy" or not str(model["default_model"]).startswith("claude-"):
+        return ""
+    return (
+        "If this endpoint has no Claude models, name one of its own: %agent define default --model NAME. "
+        "Tokens are counted, a price is not known."
+    )
 
 
 def _sandbox(sandbox: Mapping[str, Any]) -> Row:

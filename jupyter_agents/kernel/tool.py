@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, overload
 
-from jupyter_agents.kernel.agents import TOOLS
+from jupyter_agents.kernel.definition import TOOLS
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.schema import Parameters
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ async def status(context: Context, *, embedded: bool) -> Doc:
         "version": __version__,
         "pid": os.getpid(),
         "embedded": embedded,
+        "python": sys.prefix,
         "root_dir": str(context.config.root_dir),
         "data_dir": str(context.config.data_dir),
         "model": context.endpoint.status(context.config.default_model),

@@ -112,11 +112,11 @@ def test_a_restarted_kernel_says_that_a_new_session_begins(kernel: Kernel, model
 
 def test_define_says_what_it_did(kernel: Kernel) -> None:
     line = "%agent define versions --model claude-opus-4-7 --tools bash,read"
-    assert "version 1, created" in kernel.run(line).printed
-    assert "version 1, unchanged" in kernel.run(line).printed
-    assert "version 2, updated" in kernel.run(f"{line} --system X").printed
-    assert "version 3, updated" in kernel.run(line).printed
-    assert "version 4, updated" in kernel.run(f"{line} --max-turns 3").printed
+    assert "version 1 (created)" in kernel.run(line).printed
+    assert "version 1 (unchanged)" in kernel.run(line).printed
+    assert "version 2 (system changed)" in kernel.run(f"{line} --system X").printed
+    assert "version 3 (system changed)" in kernel.run(line).printed
+    assert "version 4 (metadata changed)" in kernel.run(f"{line} --max-turns 3").printed
 
 
 def test_a_new_version_starts_a_new_session(kernel: Kernel, model: ScriptedModel) -> None:
@@ -201,7 +201,7 @@ def test_the_state_names_the_recording(kernel: Kernel) -> None:
 def test_a_definition_expands_names_on_request(kernel: Kernel) -> None:
     kernel.run("model = 'claude-opus-4-7'")
     answer = kernel.run("%agent define expanded --expand --model {{ model }} --system '{{ 1 }} {x}'")
-    assert "(claude-opus-4-7," in answer.printed, answer.errors
+    assert ", claude-opus-4-7," in answer.printed, answer.errors
 
 
 def test_an_unknown_agent_is_answered_with_the_close_matches(kernel: Kernel) -> None:

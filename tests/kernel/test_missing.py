@@ -117,6 +117,51 @@ def test_no_sandbox(wanderer: Kernel, tmp_path: Path) -> None:
             assert kernel.run("%%agent\nThen only say hello").transcript["status"] == "done"
 
 
+def test_a_server_of_another_version(wanderer: Kernel, tmp_path: Path, model: ScriptedModel) -> None:
+    model.script[:] = [[say("One.")], [say("Two.")]]
+    with beside(wanderer, tmp_path, model.url) as kernel:
+        kernel.run("import jupyter_agents.kernel.skew as _skew; _skew.__version__ = '99.0.0'")
+        first, second = kernel.run("%%agent\nHi"), kernel.run("%%agent\nHi")
+        assert "this kernel has 99.0.0. Upgrade it where Jupyter runs" in first.printed
+        assert "99.0.0" not in second.printed
+        for command in ("%agent", "%agent doctor"):
+            text = kernel.run(command).results[0]["text/plain"]
+            assert "✗ server" in text and "this kernel has 99.0.0" in text
+        kernel.run("import importlib; importlib.reload(_skew)")
+
+
+def test_a_local_endpoint(wanderer: Kernel, tmp_path: Path) -> None:
+    with ScriptedModel([[say("Hello.")]]) as model, beside(wanderer, tmp_path, model.url) as kernel:
+        text = kernel.run("%agent").results[0]["text/plain"]
+        assert "✓ model" in text and "no key needed" in text
+        assert "%agent define default --model NAME" in text
+        kernel.run("%agent define default --model qwen-small")
+        assert kernel.run("%%agent\nHi").transcript["footer"]["cost_usd"] is None
+        assert "no price" in kernel.run("%agent cost").results[0]["text/plain"]
+
+
+def test_doctor_without_a_sandbox(wanderer: Kernel, tmp_path: Path, model: ScriptedModel) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    with beside(wanderer, tmp_path, model.url, variables={"PATH": str(tools)}) as kernel:
+        text = kernel.run("%agent doctor").results[0]["text/plain"]
+        assert "✗ sandbox" in text
+        assert "bubblewrap (bwrap) is not installed" in text
+        assert "attention" in text
+
+
+def test_a_proxy_does_not_stand_before_the_server(
+    wanderer: Kernel, tmp_path: Path, model: ScriptedModel
+) -> None:
+    names = ("HTTP_PROXY", "http_proxy", "ALL_PROXY")
+    with beside(wanderer, tmp_path, model.url) as kernel:
+        kernel.run(f"os.environ.update(dict.fromkeys({names!r}, 'http://127.0.0.1:9'))")
+        kernel.run("_current()._connection = None")
+        answer = kernel.run("%agent")
+        kernel.run(f"[os.environ.pop(name) for name in {names!r}]")
+        assert answer.status == "ok", answer.errors
+
+
 def test_a_server_that_is_gone(wanderer: Kernel, tmp_path: Path, model: ScriptedModel) -> None:
     with beside(wanderer, tmp_path, model.url) as kernel:
         assert kernel.run("%agent").status == "ok"

@@ -123,4 +123,4 @@ def test_a_server_without_the_extension_is_named(served: ServedKernel) -> None:
     answer = served.run("%agent")
     assert answer.status == "error"
     assert "does not have jupyter-agents" in answer.errors[0]
-    assert "restart JupyterLab" in answer.errors[0]
+    assert "restart Jupyter to load the jupyter-agents server extension" in answer.errors[0]

@@ -57,7 +57,7 @@ def test_a_definition() -> None:
         ("--timeout soon", "'soon' is not a number above 0"),
         ("--timeout 0", "'0' is not a number above 0"),
         ("--timeout nan", "'nan' is not a number above 0"),
-        ("--timeout -3", "expected one argument"),
+        ("--timeout -3", "is not a number above 0"),
         ("--max-mb inf", "'inf' is not a number above 0"),
         ("--ask ,", "',' names no tool"),
         ("--backgroud", "Did you mean --background"),

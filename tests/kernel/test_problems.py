@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from jupyter_agents.errors import UserError
-from jupyter_agents.kernel.problems import AgentError, did_you_mean, explain
+from jupyter_agents.kernel.problems import PROXIES, AgentError, did_you_mean, explain
 
 REQUEST = httpx2.Request("GET", "http://127.0.0.1/")
 
@@ -32,6 +32,24 @@ def test_what_is_said_of_other_errors() -> None:
     assert "in time" in str(explain(anthropic.APITimeoutError(request=REQUEST)))
     assert str(explain(UserError("plain"))) == "plain"
     assert str(explain(FileNotFoundError(2, "No such file", "x"))) == "No such file: x"
+
+
+def test_an_answer_that_is_not_ours_names_what_stands_between() -> None:
+    page = anthropic.InternalServerError("<html>", response=answer(502), body="<html>Bad gateway")
+    said = str(explain(page))
+    assert "502" in said and "proxy" in said and "NO_PROXY" in said
+    assert "<html>" not in said
+
+
+def test_a_proxy_is_named_where_the_server_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    far = anthropic.APIConnectionError(request=httpx2.Request("GET", "http://hub.example/x"))
+    assert "NO_PROXY" not in str(explain(far))
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert "HTTPS_PROXY is set here" in str(explain(far))
+    assert "add hub.example to NO_PROXY" in str(explain(far))
+    assert "NO_PROXY" not in str(explain(anthropic.APIConnectionError(request=REQUEST)))
 
 
 def test_a_fault_of_ours_stays_a_fault() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyter_agents import __version__
 from jupyter_agents.kernel.status import state
 
 
@@ -17,7 +18,7 @@ def status(**changes: Any) -> dict[str, Any]:
     }
     sandbox = {"kind": "bubblewrap", "ready": True, "reason": "", "passed_over": []}
     return {
-        "version": "0.1.0",
+        "version": __version__,
         "model": {**model, **changes.pop("model", {})},
         "sandbox": {**sandbox, **changes.pop("sandbox", {})},
         "replay": None,
@@ -71,3 +72,23 @@ def test_a_sandbox_that_was_asked_for_gives_its_own_remedy() -> None:
     }
     assert "none: bwrap is missing.\n" in lines(status(sandbox=sandbox))
     assert "Install it." in lines(status(sandbox=sandbox))
+
+
+def test_an_older_server_says_which_to_upgrade() -> None:
+    text = lines(status(version="0.0.1"))
+    assert "✗ server" in text
+    assert "pip install -U jupyter-agents in that environment" in text
+
+
+def test_a_local_endpoint_says_how_to_name_its_model() -> None:
+    local = {"base_url": "http://localhost:11434", "default_model": "claude-opus-4-7", "key": "dummy"}
+    text = lines(status(model=local))
+    assert "✓ model" in text and "no key needed" in text
+    assert "%agent define default --model NAME" in text
+    assert "%agent define default" not in lines(status(model={**local, "default_model": "qwen"}))
+
+
+def test_the_three_forms_agree() -> None:
+    shown = state(status(version="0.0.1"), "http://x", "embedded", 0)
+    for form in (repr(shown), shown._repr_html_(), shown._repr_markdown_()):
+        assert "pip install" in form and "bubblewrap" in form
