@@ -40,6 +40,16 @@ def judge_mcp(agent: Mapping[str, Any], target: mcp.Target) -> Verdict:
     return _verdict(mcp.tool_config(agent, target.server, target.name), target.name)
 
 
+def allowed_always(verdict: Verdict) -> Verdict:
+    """`verdict` where the user always allows the tool in this session: what asks is allowed.
+
+    The rule stands in the place of the policy, so the evaluation is ``always_allow``.
+    """
+    if verdict.permission != "ask":
+        return verdict
+    return Verdict("allow", {"type": "always_allow"})
+
+
 def _verdict(config: Mapping[str, Any] | None, name: str) -> Verdict:
     if config is None:
         return Verdict("deny", None, f"There is no tool named {name!r} in this session.")

@@ -16,6 +16,7 @@ from jupyter_agents.domain.settings import Settings
 from jupyter_agents.domain.tools import needs_sandbox
 from jupyter_agents.errors import InvalidRequest, ModelError, SandboxUnavailable
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
+from jupyter_agents.runtime.approvals import Approvals
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.manager import MOST_FILES, Parts, SessionManager
@@ -125,6 +126,7 @@ class Context:
                 max_files=config.max_files,
             )
         )
+        self.approvals = Approvals(self.manager, self.journal)
 
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from jupyter_agents.domain import events
+from jupyter_agents.domain import approvals, events
 from jupyter_agents.domain.events import ANSWERS, Draft, Stamp
 from jupyter_agents.domain.prompt import build_request
 from jupyter_agents.domain.sessions import MAX_FAILURES, Call, State
@@ -201,7 +201,8 @@ async def _run_tool(session: Session, call: Call) -> None:
 def result_draft(stamp: Stamp, call: Call, result: ToolResult, changes: Sequence[Doc] = ()) -> Draft:
     """The result event of a call that the server ran; its private part holds the files that it changed."""
     made = events.mcp_tool_result if call.kind == "mcp" else events.tool_result
-    body = made(call.id, result.content, is_error=result.is_error)
+    content = [*approvals.said(call), *result.content]
+    body = made(call.id, content, is_error=result.is_error)
     return stamp.event(body, {"changes": list(changes)} if changes else None)
 
 

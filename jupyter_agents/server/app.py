@@ -20,7 +20,18 @@ from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.context import Config, Context
 from jupyter_agents.runtime.mcp_config import McpConfig, programs
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
-from jupyter_agents.server import agents, environments, events, files, local, openapi, sessions, threads
+from jupyter_agents.server import (
+    agents,
+    approvals,
+    environments,
+    events,
+    files,
+    front_ends,
+    local,
+    openapi,
+    sessions,
+    threads,
+)
 from jupyter_agents.server.rates import KINDS, Rates
 from jupyter_agents.server.unbuilt import NothingHere
 
@@ -92,10 +103,14 @@ class JupyterAgents(ExtensionApp):
         self.settings["jupyter_agents_context"] = self.context
         self.settings["jupyter_agents_rates"] = Rates(self.rate_limits)
         self.settings["jupyter_agents_embedded"] = self.embedded
+        self.settings["jupyter_agents_front_ends"] = front_ends.FrontEnds()
 
     def initialize_handlers(self) -> None:
         """Register the routes; what is none of them answers 404 in the wire's shape."""
-        modules: Sequence[Any] = (agents, environments, sessions, events, threads, files, local, openapi)
+        modules: Sequence[Any] = (
+            *(agents, environments, sessions, events, threads, files),
+            *(local, approvals, front_ends, openapi),
+        )
         routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])
 

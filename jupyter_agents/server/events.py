@@ -73,7 +73,7 @@ class Events(EventPages):
     @authorized
     async def post(self, session_id: str) -> None:
         """Send events: all are taken, durable, or none."""
-        sent = await self.context.manager.send(session_id, self.body(SEND)["events"])
+        sent = await self.context.manager.send(session_id, self.body(SEND)["events"], self.user_name)
         self.reply({"data": sent})
 
     @authenticated
