@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
+from jupyter_agents.kernel import front
 from jupyter_agents.kernel.agents import DEFAULT_AGENT, Definition
 from jupyter_agents.kernel.call import call, open_session
 from jupyter_agents.kernel.conduct import conduct
@@ -74,7 +75,8 @@ def run(
         Model requests that one turn may take.
     on_ask:
         ``wait``, ``return``, ``deny``, ``allow`` or ``fail`` where a call waits; by default
-        ``return`` where someone can type, ``deny`` elsewhere.
+        ``wait`` where a page of this package shows the notebook, ``return`` where someone can type,
+        ``deny`` elsewhere.
     record, replay:
         A run file to write, or to answer from.
 
@@ -111,9 +113,9 @@ async def arun(
     notebook = current()
     try:
         connection = await asyncio.to_thread(notebook.connect)
+        asking = options.on_ask or await notebook.worker.go(front.on_ask(notebook, connection, _on_ask()))
         opened = await notebook.worker.go(open_session(notebook, connection, options))
         made = Run(opened)
-        asking = options.on_ask or _on_ask()
         work = conduct(made, opened.turn(prompt), asking, lambda: None)
         await _drawn(made, asyncio.wrap_future(notebook.worker.submit(work)))
         await notebook.worker.go(notebook.recordings.after(opened, record))

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jupyter_agents.kernel import front
 from jupyter_agents.kernel.display import RunDisplay, publisher
 from jupyter_agents.kernel.foreground import Foreground
 from jupyter_agents.kernel.notebook import Notebook
@@ -32,7 +33,7 @@ def call(
     Parameters
     ----------
     on_ask:
-        What to do where a call waits, unless `options` says so.
+        What to do where a call waits, unless `options` says so or a page of ours is there.
     say:
         Prints one line above the output.
     keep:
@@ -41,12 +42,13 @@ def call(
     if not prompt.strip():
         raise AgentError("The cell has no message: write it below the %%agent line.")
     connection = notebook.connect()
+    asking = options.on_ask or notebook.worker.run(front.on_ask(notebook, connection, on_ask))
     session = notebook.worker.run(open_session(notebook, connection, options))
     for note in notebook.notes:
         say(note)
     run = Run(session)
     keep(run)
-    show(notebook, run, session.turn(prompt), options.on_ask or on_ask, options.record)
+    show(notebook, run, session.turn(prompt), asking, options.record)
     if run.status == "waiting":
         say(f"{session.name} waits for your answer: {WAYS_ON}")
     return run

@@ -6,11 +6,11 @@ import getpass
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_agents.kernel import agents, status
+from jupyter_agents.kernel import agents, front, status
 from jupyter_agents.kernel.call import show
 from jupyter_agents.kernel.conduct import answer
 from jupyter_agents.kernel.notebook import Notebook
-from jupyter_agents.kernel.options import define_parser
+from jupyter_agents.kernel.options import approve_parser, define_parser
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.session import AgentSession
@@ -25,7 +25,9 @@ HELP = """\
 %agent login                  give the server a model key; it is asked for, never written
 %agent sessions               the sessions of this server, newest first
 %agent attach ID              show the last turn of a session, and go on with it
-%agent approve | deny REASON  answer the calls that wait in the latest session
+%agent approve [ID]           let the calls that wait in the latest session run, or one;
+                              --always: and this tool from now on in this session
+%agent deny REASON            do not let them run; the agent is told why
 %agent interrupt              stop the latest session's turn
 %agent archive ID | delete ID end a session; delete its files too
 %agent record DIR             keep a run file of every session in DIR
@@ -124,8 +126,9 @@ class Commands:
         return self._rejoin(session)
 
     def approve(self, line: str) -> Run:
-        """``%agent approve``: let the waiting calls run."""
-        return self._answer(True, "")
+        """``%agent approve [ID] [--always]``: let the waiting calls run, or the one of this id."""
+        given = approve_parser().parse(line)
+        return self._answer(True, "", given.id, given.always)
 
     def deny(self, line: str) -> Run:
         """``%agent deny REASON``: the waiting calls do not run; the agent is told why."""
@@ -157,14 +160,20 @@ class Commands:
         """``%agent help``"""
         self._say(HELP)
 
-    def _answer(self, allow: bool, reason: str) -> Run:
+    def _answer(self, allow: bool, reason: str, id: str | None = None, always: bool = False) -> Run:
         session = self._latest()
         past = self._notebook.worker.run(session.history())
         _, turn = last_turn(past)
         if turn is None or not turn.waiting:
             raise AgentError(f"No call of {session.name} waits for an answer.")
-        for tool in turn.waiting:
+        chosen = [tool for tool in turn.waiting if id in (None, tool.id)]
+        if not chosen:
+            raise AgentError(f"{id} does not wait; what waits is {', '.join(t.id for t in turn.waiting)}.")
+        for tool in chosen:
             kind = next(event.type for event in past if event.id == tool.id)
+            if always and kind != "agent.custom_tool_use":
+                rule = {"tool": tool.name, "server": tool.server}
+                self._notebook.worker.run(session.connection.post(f"sessions/{session.id}/rules", rule))
             self._notebook.worker.run(answer(session, tool, kind, allow, reason))
         return self._rejoin(session, frozenset(event.id for event in past))
 
@@ -176,7 +185,9 @@ class Commands:
         run = Run(session)
         run.turn = session.turns
         run.begin(turn.first_event_id)
-        show(self._notebook, run, session.follow(), self._on_ask(), settled=past)
+        connection = session.connection
+        asking = self._notebook.worker.run(front.on_ask(self._notebook, connection, self._on_ask()))
+        show(self._notebook, run, session.follow(), asking, settled=past)
         return run
 
     def _on_ask(self) -> str:

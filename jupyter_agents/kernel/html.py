@@ -94,6 +94,8 @@ def _tool(step: Json) -> str:
     given = words.tool_input(step)
     parts = [pre(given)] if given else []
     parts += [_block(block) for block in step["output"]]
+    if step["status"] == "waiting":
+        parts.append(f'<p style="margin:0;padding:6px 10px">{escape(words.HOW_TO_ANSWER)}</p>')
     inner = "".join(f'<div style="border-top:1px solid {LINE}">{part}</div>' for part in parts)
     is_open = " open" if step["status"] in ("running", "waiting", "error") else ""
     return f'<details{is_open} style="{BOX}">{summary}{inner}</details>'

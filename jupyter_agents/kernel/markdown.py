@@ -73,9 +73,10 @@ def _tool(step: Json) -> str:
     head = f"**{inert(words.tool_title(step))}**"
     head += f" {code(summary)}" if summary else ""
     blocks = [words.tool_input(step), words.output_text(step)]
-    return "\n\n".join(
-        [f"{head} — {words.tool_state(step)}", *(fence(block) for block in blocks if block.strip())]
-    )
+    lines = [f"{head} — {words.tool_state(step)}", *(fence(block) for block in blocks if block.strip())]
+    if step["status"] == "waiting":
+        lines.append(words.HOW_TO_ANSWER)
+    return "\n\n".join(lines)
 
 
 def _file(file: Json, links: Mapping[str, str]) -> str:

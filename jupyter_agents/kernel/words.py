@@ -37,6 +37,8 @@ KEYS = {
     "web_search": "query",
 }
 
+HOW_TO_ANSWER = "Waits for your answer: %agent approve lets it run, %agent deny REASON does not."
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
