@@ -70,9 +70,10 @@ class Stamp:
         """A public event: `body` with an id (kept where it has one)."""
         return Draft("event", self._identified(body), private)
 
-    def queued(self, body: Mapping[str, Any]) -> Draft:
-        """A client event as it came in, with an id; it gets no time. Its private part says when it came."""
-        private = {"received_at": rfc3339(self.now())}
+    def queued(self, body: Mapping[str, Any], by: str | None = None) -> Draft:
+        """A client event as it came in, with an id; it gets no time. Its private part says when it came,
+        and by whom where that is known."""
+        private = {"received_at": rfc3339(self.now())} | ({} if by is None else {"by": by})
         return Draft("queued", {"id": self.new_id(), **body}, private)
 
     def private(self, type: str, private: Doc) -> Draft:

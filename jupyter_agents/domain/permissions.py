@@ -52,6 +52,16 @@ def judge_mcp(
     return _verdict(config, target.name, given, said, server=target.server)
 
 
+def allowed_always(verdict: Verdict) -> Verdict:
+    """`verdict` where the user always allows the tool in this session: what asks is allowed.
+
+    The rule stands in the place of the policy, so the evaluation is ``always_allow``.
+    """
+    if verdict.permission != "ask":
+        return verdict
+    return Verdict("allow", {"type": "always_allow"})
+
+
 def _verdict(
     config: Mapping[str, Any] | None,
     name: str,

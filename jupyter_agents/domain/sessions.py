@@ -5,6 +5,7 @@ Pure: no await, no I/O, no clock. Source: spec sections 3 to 5, docs/decisions.m
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -36,7 +37,8 @@ class Call:
     """One tool call of the newest model response.
 
     id is the public event's, tool_use_id the model's. server, url: of an MCP tool, whose name is the
-    bare one. answer: what the client said, for an asked call.
+    bare one. answer: what the client said, for an asked call. original: the model's own input, where
+    the user changed it.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Call:
     server: str = ""
     url: str = ""
     answer: Literal["allow", "deny"] | None = None
+    original: Doc | None = None
     done: bool = False
 
     @property
@@ -76,9 +79,10 @@ class State:
     whether the model has yet to answer what stands last in the thread. news: what the next request
     tells the model behind the newest user message, so that what was said before stays cached. announced:
     the calls that the newest ``requires_action`` named. mcp: what each MCP server lists
-    (`domain.mcp.Listed`). request: the open model request. stopped: the newest stop reason. rounds,
-    failures, cuts: model requests of this turn, and how many of the last ones failed or were cut at
-    their token limit. window: how full the model's context is.
+    (`domain.mcp.Listed`). rules: tools that the user always allows in this session, by the rule's id.
+    request: the open model request. stopped: the newest stop reason. rounds, failures, cuts: model
+    requests of this turn, and how many of the last ones failed or were cut at their token limit.
+    window: how full the model's context is.
     """
 
     session: Doc = field(default_factory=dict)
@@ -94,6 +98,7 @@ class State:
     notes: dict[str, str] = field(default_factory=dict)
     mcp: dict[str, Doc] = field(default_factory=dict)
     news: list[str] = field(default_factory=list)
+    rules: dict[str, Doc] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
     answers: dict[str, Doc] = field(default_factory=dict)
     owes: bool = False
@@ -168,11 +173,20 @@ class State:
         return usage
 
 
+def fold(records: Iterable[Record]) -> State:
+    """The state that a session's records, from the first on, lead to."""
+    state = State()
+    for record in records:
+        apply(state, record)
+    return state
+
+
 def apply(state: State, record: Record) -> State:
     """`state` after `record`. The state given is used up. Unknown types pass through.
 
     Handled: queued client events; ``private.session``, ``private.note``, ``private.resources``,
-    ``private.mcp``; ``user.*``, ``system.message``;
+    ``private.mcp``, ``private.rule``, ``private.rule_removed``, ``private.input``; ``user.*``,
+    ``system.message``;
     ``agent.tool_use``, ``agent.mcp_tool_use``, ``agent.custom_tool_use``, and their results;
     ``agent.thread_context_compacted``; ``span.model_request_start`` and ``_end``; ``session.status_*``,
     ``session.error``, ``session.usage``, ``session.updated``.
@@ -208,6 +222,20 @@ def _mcp(state: State, event: Doc, private: Doc, at: datetime) -> None:
 def _resources(state: State, event: Doc, private: Doc, at: datetime) -> None:
     state.session["resources"] = private["resources"]
     state.news += private["news"]
+
+
+def _rule(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.rules = state.rules | {event["id"]: private}
+
+
+def _rule_removed(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.rules = {id: rule for id, rule in state.rules.items() if id != private["rule_id"]}
+
+
+def _input(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    call = state.calls.get(private["call_id"])
+    if call is not None and call.waits:
+        call.original, call.input = call.input, private["input"]
 
 
 def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -377,6 +405,9 @@ HANDLERS = {
     "private.note": _note,
     "private.mcp": _mcp,
     "private.resources": _resources,
+    "private.rule": _rule,
+    "private.rule_removed": _rule_removed,
+    "private.input": _input,
     "user.message": _user_message,
     "system.message": _system_message,
     "user.tool_confirmation": _confirmation,

@@ -13,6 +13,7 @@ from dataclasses import fields
 from os import PathLike
 from typing import Any
 
+from jupyter_agents.kernel import front
 from jupyter_agents.kernel.agents import DEFAULT_AGENT, Definition
 from jupyter_agents.kernel.call import call, open_session, prepare
 from jupyter_agents.kernel.calls import Calls, Submit
@@ -118,8 +119,8 @@ def run(
         Model requests that one turn may take.
     on_ask:
         ``wait``, ``return``, ``deny``, ``allow`` or ``fail`` where a call waits; by default
-        ``wait`` where the cell's output has buttons to answer with, ``return`` where someone can
-        type, ``deny`` elsewhere.
+        ``wait`` where a page of this package shows the notebook, ``return`` where someone can type,
+        ``deny`` elsewhere.
     record, replay:
         A run file to write, or to answer from.
     inputs:
@@ -178,9 +179,9 @@ async def arun(
     try:
         given = await asyncio.to_thread(prepare, options)
         connection = await asyncio.to_thread(notebook.connect)
+        asking = options.on_ask or await notebook.worker.go(front.on_ask(notebook, connection, _on_ask()))
         opened = await notebook.worker.go(open_session(notebook, connection, options))
         made = Run(opened)
-        asking = options.on_ask or _on_ask()
         calls = Calls(made, *_desk())
         work = conduct(made, opened.turn(prompt, told(given)), asking, lambda: None, calls=calls)
         await _drawn(made, asyncio.wrap_future(notebook.worker.submit(work)), timeout)

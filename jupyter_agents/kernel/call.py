@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jupyter_agents.kernel import front
 from jupyter_agents.kernel.display import RunDisplay, publisher
 from jupyter_agents.kernel.files import Given, check, distinct, told
 from jupyter_agents.kernel.foreground import Foreground
@@ -36,7 +37,7 @@ def call(
     options:
         Those of `call_parser`, and `inputs`: the variables for the agent, by name.
     on_ask:
-        What to do where a call waits, unless `options` says so.
+        What to do where a call waits, unless `options` says so or a page of ours is there.
     say:
         Prints one line above the output.
     keep:
@@ -46,6 +47,7 @@ def call(
         raise AgentError("The cell has no message: write it below the %%agent line.")
     given = prepare(options)
     connection = notebook.connect()
+    asking = options.on_ask or notebook.worker.run(front.on_ask(notebook, connection, on_ask))
     session = notebook.worker.run(open_session(notebook, connection, options))
     for note in notebook.notes:
         say(note)
@@ -58,7 +60,7 @@ def call(
         notebook,
         run,
         session.turn(prompt, told(given)),
-        options.on_ask or on_ask,
+        asking,
         options.record,
         timeout=options.timeout,
         background=options.background,

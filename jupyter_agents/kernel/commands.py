@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from jupyter_agents.kernel import status, toolbox
+from jupyter_agents.kernel import front, status, toolbox
 from jupyter_agents.kernel.call import show
 from jupyter_agents.kernel.client import Connection
 from jupyter_agents.kernel.conduct import answer
@@ -15,7 +15,7 @@ from jupyter_agents.kernel.defining import Defining
 from jupyter_agents.kernel.looking import Looking
 from jupyter_agents.kernel.lookup import session_id
 from jupyter_agents.kernel.notebook import NOTEBOOK, Notebook
-from jupyter_agents.kernel.options import attach_parser
+from jupyter_agents.kernel.options import approve_parser, attach_parser
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.session import AgentSession
@@ -44,7 +44,9 @@ HELP = """\
 %agent doctor                 probe everything, and say what to do
 %agent attach [ID] [--tool F] show the last turn of a session, and go on with it;
                               calls of F that wait are answered
-%agent approve | deny REASON  answer the calls that wait in the latest session
+%agent approve [ID]           let the calls that wait in the latest session run, or one;
+                              --always: and this tool from now on in this session
+%agent deny REASON            do not let them run; the agent is told why
 %agent interrupt              stop the latest session's turn
 %agent archive ID | delete ID end a session; delete its files too
 %agent record DIR             keep a run file of every session in DIR
@@ -150,8 +152,9 @@ class Commands(Defining, Looking, Steering):
         return self._rejoin(session)
 
     def approve(self, line: str) -> Run:
-        """``%agent approve``: let the waiting calls run."""
-        return self._answer(True, "")
+        """``%agent approve [ID] [--always]``: let the waiting calls run, or the one of this id."""
+        given = approve_parser().parse(line)
+        return self._answer(True, "", given.id, given.always)
 
     def deny(self, line: str) -> Run:
         """``%agent deny REASON``: the waiting calls do not run; the agent is told why."""
@@ -183,17 +186,23 @@ class Commands(Defining, Looking, Steering):
         """``%agent help``"""
         self._say(HELP)
 
-    def _answer(self, allow: bool, reason: str) -> Run:
+    def _answer(self, allow: bool, reason: str, id: str | None = None, always: bool = False) -> Run:
         session = self._latest()
         past = self._notebook.worker.run(session.history())
         _, turn = last_turn(past)
         if turn is None or not turn.waiting:
             raise AgentError(f"No call of {session.name} waits for an answer.")
+        chosen = [tool for tool in turn.waiting if id in (None, tool.id)]
+        if not chosen:
+            raise AgentError(f"{id} does not wait; what waits is {', '.join(t.id for t in turn.waiting)}.")
         answered: set[str] = set()
-        for tool in turn.waiting:
+        for tool in chosen:
             kind = next(event.type for event in past if event.id == tool.id)
             if allow and kind == "agent.custom_tool_use" and tool.name in session.toolbox.offers:
                 continue
+            if always and kind != "agent.custom_tool_use":
+                rule = {"tool": tool.name, "server": tool.server}
+                self._notebook.worker.run(session.connection.post(f"sessions/{session.id}/rules", rule))
             self._notebook.worker.run(answer(session, tool, kind, allow, reason))
             answered.add(tool.id)
         return self._rejoin(session, answered, "allow" if allow and not answered else None)
@@ -213,7 +222,8 @@ class Commands(Defining, Looking, Steering):
         run.turn = session.turns
         run.begin(turn.first_event_id)
         done = settled(past, {tool.id for tool in turn.waiting} - answered)
-        show(self._notebook, run, session.follow(), on_ask or self._on_ask(), settled=done)
+        asking = self._notebook.worker.run(front.on_ask(self._notebook, session.connection, self._on_ask()))
+        show(self._notebook, run, session.follow(), on_ask or asking, settled=done)
         return run
 
     def _on_ask(self) -> str:

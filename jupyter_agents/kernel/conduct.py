@@ -2,7 +2,7 @@
 
 `--on-ask` says what happens where a call waits: ``return`` ends the cell, ``deny`` answers no
 (where there is no one to ask, so that papermill and nbclient never hang), ``fail`` ends it as an
-error, ``wait`` goes on following, ``allow`` answers yes.
+error, ``wait`` goes on following until someone answers anywhere, ``allow`` answers yes.
 
 Source: docs/decisions.md "Magics", spec 5.2 and 5.4.
 """
@@ -103,7 +103,7 @@ async def _consume(
         answered |= running
         if running:
             continue
-        if on_ask in ("return", "fail"):
+        if on_ask in ("return", "fail") or (on_ask == "wait" and _needs_a_program(run)):
             return
         if on_ask in ("deny", "allow"):
             for tool in waiting:
@@ -125,6 +125,11 @@ async def answer(session: AgentSession, tool: Tool, kind: str, allow: bool, reas
         return
     verdict = {"result": "allow"} if allow else {"result": "deny", "deny_message": reason}
     await session.send({"type": "user.tool_confirmation", "tool_use_id": tool.id, **verdict})
+
+
+def _needs_a_program(run: Run) -> bool:
+    """Whether a call waits that no person can let run."""
+    return any(_event_type(run, tool) == "agent.custom_tool_use" for tool in run.transcript.waiting)
 
 
 def _event_type(run: Run, tool: Tool) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from jupyter_agents.kernel.run import Run
+from jupyter_agents.kernel.words import HOW_TO_ANSWER
 
 INTERVAL_SECONDS = 0.1
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -51,7 +52,7 @@ def terminal() -> Publish:
 
     def publish(bundle: dict[str, Any], *, display_id: str, update: bool) -> None:
         nonlocal shown
-        text = str(bundle["text/plain"])
+        text = str(bundle["text/plain"]).removesuffix(f"\n\n{HOW_TO_ANSWER}")
         if text.startswith(shown):
             print(CONTROL.sub("", text[len(shown) :]), end="", flush=True)
             shown = text

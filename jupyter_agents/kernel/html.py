@@ -102,6 +102,8 @@ def _tool(step: Json) -> str:
     shown = step.get("shown") or ()
     parts += [f'<div style="{FAINT};padding:4px 10px 0">{words.SHOWN}</div>'] if shown else []
     parts += [_block(block, step) for block in shown]
+    if step["status"] == "waiting":
+        parts.append(f'<p style="margin:0;padding:6px 10px">{escape(words.HOW_TO_ANSWER)}</p>')
     inner = "".join(f'<div style="border-top:1px solid {LINE}">{part}</div>' for part in parts)
     is_open = " open" if step["status"] in ("running", "waiting", "error") else ""
     return f'<details{is_open} style="{BOX}">{summary}{inner}</details>'

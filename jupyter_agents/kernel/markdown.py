@@ -80,6 +80,7 @@ def _tool(step: Json) -> str:
     parts += [fence(given, "diff" if words.tool_diff(step) else "")] if given.strip() else []
     parts += [fence(output)] if output.strip() else []
     parts += _links(step)
+    parts += [words.HOW_TO_ANSWER] if step["status"] == "waiting" else []
     shown = words.shown_text(step)
     return "\n\n".join([*parts, words.SHOWN, fence(shown)] if shown.strip() else parts)
 

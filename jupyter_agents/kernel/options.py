@@ -53,6 +53,14 @@ def split(line: str) -> list[str]:
     return [re.sub(r"""^(['"])(.*)\1$""", r"\2", word) for word in words]
 
 
+def approve_parser() -> Parser:
+    """``%agent approve``"""
+    parser = Parser("%agent approve", add_help=False, allow_abbrev=False)
+    parser.add_argument("id", nargs="?", metavar="ID", help="the call; without one, all that wait")
+    parser.add_argument("--always", action="store_true", help="and this tool from now on in this session")
+    return parser
+
+
 def call_parser() -> Parser:
     """``%%agent``"""
     parser = Parser("%%agent", add_help=False, allow_abbrev=False)
@@ -75,7 +83,7 @@ def call_parser() -> Parser:
     add("--replay", metavar="FILE", help="answer from this run file instead of a model")
     add("--max-turns", metavar="N", type=_positive, help="model requests a turn may take (200)")
     add("--budget", metavar="USD", type=_cents, help="what the session may cost by list prices")
-    add("--on-ask", choices=ON_ASK, help="where a call waits; by default deny where nobody is")
+    add("--on-ask", choices=ON_ASK, help="where a call waits; by default wait for the page's buttons")
     add("--expand", action="store_true", help="expand {{ name }} and {{ expression }} in the body")
     return parser
 

@@ -38,6 +38,11 @@ def render(transcript: Json) -> str:
     return "\n\n".join([text, *end] if text else end)
 
 
+def hint(transcript: Json) -> str:
+    """How to answer a call that waits; it goes when the call goes on, so a terminal does not print it."""
+    return f"\n\n{words.HOW_TO_ANSWER}" if transcript["status"] == "waiting" else ""
+
+
 def _steps(steps: list[Json], over: bool) -> Iterator[str]:
     for step in steps:
         if not over and step["kind"] == "tool" and step["status"] == "denied" and not step["output"]:

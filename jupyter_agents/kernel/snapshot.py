@@ -58,7 +58,7 @@ def bundle(record: Mapping[str, Any], links: Mapping[str, str]) -> dict[str, Any
             MIME: {**record, "transcript": transcript},
             "text/html": html.render(transcript, links),
             "text/markdown": markdown.render(transcript, links),
-            "text/plain": plain.render(record["transcript"]),
+            "text/plain": plain.render(record["transcript"]) + plain.hint(record["transcript"]),
         }
         if size(made) <= LIMIT:
             break

@@ -38,6 +38,7 @@ KEYS = {
 }
 
 SHOWN = "Printed here, not sent to the agent:"
+HOW_TO_ANSWER = "Waits for your answer: %agent approve lets it run, %agent deny REASON does not."
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from jupyter_agents.domain import events, mcp, permissions
+from jupyter_agents.domain import approvals, events, mcp, permissions
 from jupyter_agents.domain.events import Draft, Stamp
 from jupyter_agents.domain.permissions import Verdict
 from jupyter_agents.domain.sessions import MAX_FAILURES, State
@@ -198,6 +198,10 @@ def _tool_use(stamp: Stamp, state: State, block: Doc, verdict: Verdict) -> Draft
         body = {"type": "agent.custom_tool_use", "name": name, "input": given}
         return stamp.event(body, private)
     target = mcp.find(agent, state.mcp, name)
+    rule = approvals.ruled(state, name, target)
+    if rule is not None and verdict.permission == "ask":
+        verdict = permissions.allowed_always(verdict)
+        private["rule"] = rule
     use: Doc = {"type": "agent.tool_use", "name": name}
     if target is not None:
         use = {"type": "agent.mcp_tool_use", "mcp_server_name": target.server, "name": target.name}

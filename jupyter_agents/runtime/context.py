@@ -20,6 +20,7 @@ from jupyter_agents.domain.settings import Settings
 from jupyter_agents.domain.tools import needs_sandbox
 from jupyter_agents.errors import InvalidRequest, ModelError, SandboxUnavailable
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
+from jupyter_agents.runtime.approvals import Approvals
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.fetch import Fetcher
 from jupyter_agents.runtime.files import MAX_STORAGE, Files
@@ -170,6 +171,7 @@ class Context:
         self.resources = Resources(
             self.catalog, self.manager, self.mounted, self.repositories, config.max_files, clock
         )
+        self.approvals = Approvals(self.manager, self.journal)
 
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""

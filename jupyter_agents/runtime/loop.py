@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from jupyter_agents.domain import events
+from jupyter_agents.domain import approvals, events
 from jupyter_agents.domain.events import ANSWERS, Draft, Stamp
 from jupyter_agents.domain.permissions import has_judge
 from jupyter_agents.domain.prompt import build_request
@@ -216,7 +216,7 @@ def result_draft(
     """The result event of a call that the server ran; its private part holds the files that it changed
     and the tokens and searches that it used."""
     made = events.mcp_tool_result if call.kind == "mcp" else events.tool_result
-    body = made(call.id, result.content, is_error=result.is_error)
+    body = made(call.id, [*approvals.said(call), *result.content], is_error=result.is_error)
     private: Doc = {"changes": list(changes)} if changes else {}
     private |= {"usage": usage} if usage else {}
     return stamp.event(body, private or None)

@@ -10,13 +10,14 @@ import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from jupyter_agents.domain import session_object
-from jupyter_agents.domain.events import Draft, Record, Stamp, terminated
-from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.events import Draft, Stamp, terminated
+from jupyter_agents.domain.sessions import State, fold
 from jupyter_agents.errors import Conflict, InvalidRequest
 from jupyter_agents.ids import Clock, NewId, rfc3339
 from jupyter_agents.runtime.attachments import Attachments
@@ -155,7 +156,7 @@ class SessionManager:
             await self._creator.forget(session_id)
             parts.ownership.forget(session_id)
             raise
-        runner = self._runners[session_id] = self._runner(_fold(records))
+        runner = self._runners[session_id] = self._runner(fold(records))
         runner.wake()
         return self.show(session_id)
 
@@ -188,7 +189,7 @@ class SessionManager:
                 raise Conflict(
                     "Another Jupyter server process runs this session. Send there, or end that process."
                 )
-            state = await asyncio.to_thread(lambda: _fold(self.parts.journal.read(session_id)))
+            state = await asyncio.to_thread(lambda: fold(self.parts.journal.read(session_id)))
             self._follower.catch_up(session_id)
             runner = self._runner(state)
             await runner.recover()
@@ -206,15 +207,26 @@ class SessionManager:
             return list(runner.state.queue)
         return [json.loads(event) for event in self.parts.journal.queued(session_id)]
 
-    async def send(self, session_id: str, bodies: list[Doc]) -> list[Doc]:
-        """Post client events to a session."""
+    async def send(self, session_id: str, bodies: list[Doc], by: str | None = None) -> list[Doc]:
+        """Post client events to a session; `by` is the name of the user who does."""
         self.parts.catalog.get("session", session_id)
         await self._attachments.check("events", bodies)
         while True:
             try:
-                return await (await self.runner(session_id)).post(bodies)
+                return await (await self.runner(session_id)).post(bodies, by)
             except Retired:
                 continue
+
+    async def record(
+        self, session_id: str, make: Callable[[SessionRunner], Sequence[Draft]]
+    ) -> SessionRunner:
+        """Append what `make` makes of the session's runner when its turn has come, and act on it."""
+        while True:
+            runner = await self.runner(session_id)
+            with contextlib.suppress(Retired):
+                await runner.append(partial(make, runner))
+                runner.wake()
+                return runner
 
     async def update(self, session_id: str, body: Doc) -> Doc:
         """Change a session; returns it as shown on the wire (spec section 3.4)."""
@@ -304,13 +316,6 @@ class SessionManager:
                 if unused > self.parts.idle_timeout(runner.state.session) and runner.retire():
                     async with self._lock(runner.id):
                         await self._unload(runner)
-
-
-def _fold(records: Iterable[Record]) -> State:
-    state = State()
-    for record in records:
-        apply(state, record)
-    return state
 
 
 def _refuse_running(runner: SessionRunner, what: str) -> None:

@@ -109,13 +109,16 @@ class SessionRunner:
         """The session's status; one that is about to run is running, so that who polls is not misled."""
         return "running" if begins(self.state) else self.state.status
 
-    async def post(self, bodies: Sequence[Doc]) -> list[Doc]:
-        """Take client events: checked, durable, then acted on. Returns them with their ids."""
+    async def post(self, bodies: Sequence[Doc], by: str | None = None) -> list[Doc]:
+        """Take client events: checked, durable, then acted on. Returns them with their ids.
+
+        by: the name of the user who sends them.
+        """
         taken: list[Draft] = []
 
         def drafts() -> list[Draft]:
             inbox.check(self.state, bodies)
-            taken.extend(self.stamp.queued(body) for body in bodies)
+            taken.extend(self.stamp.queued(body, by) for body in bodies)
             return [draft for draft in taken if inbox.stored(self.state, draft.event)]
 
         await self.append(drafts)

@@ -24,9 +24,11 @@ from jupyter_agents.runtime.repositories import GITHUB
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
 from jupyter_agents.server import (
     agents,
+    approvals,
     environments,
     events,
     files,
+    front_ends,
     local,
     openapi,
     resources,
@@ -132,12 +134,13 @@ class JupyterAgents(ExtensionApp):
         self.settings["jupyter_agents_context"] = self.context
         self.settings["jupyter_agents_rates"] = Rates(self.rate_limits)
         self.settings["jupyter_agents_embedded"] = self.embedded
+        self.settings["jupyter_agents_front_ends"] = front_ends.FrontEnds()
 
     def initialize_handlers(self) -> None:
         """Register the routes; what is none of them answers 404 in the wire's shape."""
         modules: Sequence[Any] = (
             *(agents, environments, sessions, events, threads, resources, files),
-            *(local, openapi),
+            *(local, approvals, front_ends, openapi),
         )
         routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])

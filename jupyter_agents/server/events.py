@@ -87,7 +87,7 @@ class Events(EventPages):
     @authorized
     async def post(self, session_id: str) -> None:
         """Send events: all are taken, durable, or none."""
-        sent = await self.context.manager.send(session_id, self.body(validate)["events"])
+        sent = await self.context.manager.send(session_id, self.body(validate)["events"], self.user_name)
         self.reply({"data": sent})
 
     @authenticated

@@ -29,6 +29,8 @@ Doc = dict[str, Any]
 MAX_BODY = 32 * 1024 * 1024
 AUTH_RESOURCE = "jupyter-agents"
 NO_RETRY = {409}
+LONGEST_USER_NAME = 200
+WHO_HAS_THE_TOKEN = "a client with the server's token"
 XSRF = (
     "With a cookie a request needs its XSRF token: send the _xsrf cookie's value in X-XSRFToken, "
     "or use Authorization: Bearer <token>."
@@ -65,6 +67,17 @@ class Handler(APIHandler):
         """The runtime of this server."""
         context: Context = self.settings["jupyter_agents_context"]
         return context
+
+    @property
+    def user_name(self) -> str:
+        """The name of the user who asks, as Jupyter knows it.
+
+        The server's own token names nobody: Jupyter makes up a name for each such request.
+        """
+        if self._shares_one_user and self.identity_provider.get_user_cookie(self) is None:
+            return WHO_HAS_THE_TOKEN
+        user = self.current_user
+        return str(user.display_name or user.name or user.username)[:LONGEST_USER_NAME]
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Give the answer its id, read ``x-api-key`` as a token, and count the request."""
@@ -153,8 +166,12 @@ class Handler(APIHandler):
         if self.current_user is None or kind is None:
             return
         rates: Rates = self.settings["jupyter_agents_rates"]
-        shared = type(self.identity_provider).__module__.startswith("jupyter_server.")
-        rates.check("" if shared else self.current_user.username, kind)
+        rates.check("" if self._shares_one_user else self.current_user.username, kind)
+
+    @property
+    def _shares_one_user(self) -> bool:
+        """Whether Jupyter tells the users of this server apart by nothing but a cookie."""
+        return type(self.identity_provider).__module__.startswith("jupyter_server.")
 
     def _plain(self, status: int, reason: str) -> Doc:
         known = {

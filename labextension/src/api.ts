@@ -3,17 +3,25 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
+import type { IApprovals, IWaitingCall } from './approvals';
+import { readApprovals } from './approvals';
 import type { IEvent } from './fold';
 import type { IProducedFile } from './model';
 import { frames } from './sse';
 import { bag, list, numberOrNull, text, textOrNull } from './wire';
+import type { Bag } from './wire';
 
 const PAGE_SIZE = '1000';
 const MAX_PAGES = 50;
+/** The form of what this page draws and sends. */
+const VERSION = '1';
 const PREVIEWS = '?event_deltas[]=agent.message&event_deltas[]=agent.thinking';
 
 /** The server sends a comment every 15 s; a stream that is silent for longer than this is dead. */
 export const SILENCE = 50_000;
+
+/** Milliseconds that an answer may take. */
+const PATIENCE = 30_000;
 
 /** The server answered, but not with what was asked for. */
 export class AnswerError extends Error {
@@ -121,6 +129,66 @@ export class Api {
       await reader.cancel().catch(() => undefined);
     }
     return new Blob(parts).slice(0, limit + 1);
+  }
+
+  /** What waits in a session, who answered what, and whether the session is that notebook's. */
+  async approvals(sessionId: string, notebook: string): Promise<IApprovals> {
+    const search = URLExt.objectToQueryString({ notebook });
+    const path = `local/sessions/${sessionId}/approvals`;
+    return readApprovals(await this._json(path, search, AbortSignal.timeout(PATIENCE)));
+  }
+
+  /** Lets a waiting call run, or not. */
+  async confirm(
+    sessionId: string,
+    callId: string,
+    result: 'allow' | 'deny',
+    reason: string
+  ): Promise<void> {
+    const type = 'user.tool_confirmation';
+    const event = { type, tool_use_id: callId, result, ...(reason && { deny_message: reason }) };
+    await this._post(`v1/sessions/${sessionId}/events`, { events: [event] });
+  }
+
+  /** Allows a call's tool in this session from now on; the call itself goes on waiting. */
+  async allowAlways(sessionId: string, call: IWaitingCall): Promise<void> {
+    const rule = { tool: call.name, server: call.server };
+    await this._post(`local/sessions/${sessionId}/rules`, rule);
+  }
+
+  /** Lets a waiting call run with another input. */
+  async allowWithInput(sessionId: string, callId: string, input: Bag): Promise<void> {
+    const call = encodeURIComponent(callId);
+    await this._post(`local/sessions/${sessionId}/calls/${call}/input`, { input });
+  }
+
+  /** Says that this page shows a notebook with a kernel. */
+  async announce(kernelId: string, notebook: string): Promise<void> {
+    const kernel = encodeURIComponent(kernelId);
+    await this._post(`local/front-ends/${kernel}`, { version: VERSION, notebook });
+  }
+
+  private async _post(path: string, body: unknown): Promise<void> {
+    const { baseUrl } = this._settings;
+    const init = {
+      method: 'POST',
+      cache: 'no-cache',
+      headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(PATIENCE)
+    } as const;
+    let response: Response;
+    try {
+      const url = URLExt.join(baseUrl, 'jupyter-agents', path);
+      response = await ServerConnection.makeRequest(url, init, this._settings);
+    } catch {
+      throw new Error('The server cannot be reached; try again.');
+    }
+    if (!response.ok) {
+      const said: unknown = await response.json().catch(() => null);
+      const message = text(bag(bag(said).error).message);
+      throw new AnswerError(response.status, message || `The server answered ${response.status}.`);
+    }
   }
 
   private async _json(path: string, search: string, signal: AbortSignal): Promise<unknown> {

@@ -20,25 +20,37 @@ const IMAGE_TYPES: ReadonlySet<unknown> = new Set([
 ]);
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** A tool's whole input. */
-export function inputOf(step: IToolStep, words: Words): HTMLElement {
+/** A tool's whole input; with `all` nothing of it is left out, however long it is: who approves it must see it. */
+export function inputOf(step: IToolStep, words: Words, all = false): HTMLElement {
   const { input } = step;
   const path = text(input.file_path);
+  const most = all ? Infinity : undefined;
+  const others = (...shown: readonly string[]): HTMLElement | null => {
+    const rest = Object.entries(input).filter(([key]) => !shown.includes(key));
+    return rest.length ? code(asJson(Object.fromEntries(rest), all), words, '', most) : null;
+  };
   if (step.server === null) {
     if (step.name === 'bash' && text(input.command)) {
-      return code(text(input.command), words, 'ja-command');
+      const command = code(text(input.command), words, 'ja-command', most);
+      return el('div', 'ja-input', command, others('command'));
     }
     if (step.name === 'read' && path && Object.keys(input).length === 1) {
       return pathLine(path);
     }
     if (step.name === 'write' && path && typeof input.content === 'string') {
-      return el('div', '', pathLine(path), code(input.content, words));
+      const content = code(input.content, words, '', most);
+      return el('div', 'ja-input', pathLine(path), content, others('file_path', 'content'));
     }
     if (step.name === 'edit' && path && typeof input.old_string === 'string') {
-      return el('div', '', pathLine(path), change(input, words));
+      const rest = others('file_path', 'old_string', 'new_string');
+      return el('div', 'ja-input', pathLine(path), change(input, words, most), rest);
     }
   }
-  return code(json(input), words);
+  return code(asJson(input, all), words, '', most);
+}
+
+function asJson(value: unknown, all: boolean): string {
+  return all ? JSON.stringify(value, null, 2) : json(value);
 }
 
 /** A tool's whole output. */
@@ -93,8 +105,8 @@ function searchResult(block: IBlock, words: Words): HTMLElement {
 }
 
 /** An edit as removed and added lines; what both texts begin and end with stands between them once. */
-function change(input: Bag, words: Words): HTMLElement {
-  const [before, after] = [lines(input.old_string), lines(input.new_string)];
+function change(input: Bag, words: Words, most?: number): HTMLElement {
+  const [before, after] = [lines(input.old_string, most), lines(input.new_string, most)];
   const shorter = Math.min(before.length, after.length);
   let head = 0;
   while (head < shorter && before[head] === after[head]) {
@@ -112,7 +124,8 @@ function change(input: Bag, words: Words): HTMLElement {
     ...marked('ins', '+', after.slice(head, after.length - tail)),
     ...marked('span', ' ', before.slice(before.length - tail))
   );
-  const omitted = capped(text(input.old_string)).omitted + capped(text(input.new_string)).omitted;
+  const omitted =
+    capped(text(input.old_string), most).omitted + capped(text(input.new_string), most).omitted;
   if (omitted) {
     pre.append(rest(omitted, words));
   }
@@ -120,9 +133,9 @@ function change(input: Bag, words: Words): HTMLElement {
   return pre;
 }
 
-function lines(value: unknown): string[] {
-  const source = visible(capped(text(value)).shown).replace(/\n$/, '');
-  return source ? source.split('\n').slice(0, MAX_LINES) : [];
+function lines(value: unknown, most?: number): string[] {
+  const source = visible(capped(text(value), most).shown).replace(/\n$/, '');
+  return source ? source.split('\n').slice(0, most ?? MAX_LINES) : [];
 }
 
 function marked(tag: 'del' | 'ins' | 'span', mark: string, rows: readonly string[]): HTMLElement[] {

@@ -1,5 +1,8 @@
 /** A tool call as a card that opens. Its body is drawn when it is first opened. */
 
+import type { IAnswering } from './approval';
+import { ApprovalPanel } from './approval';
+import type { Standing } from './approvals';
 import { inputOf, outputOf } from './blocks';
 import { el, icon } from './dom';
 import type { IToolStep } from './model';
@@ -12,7 +15,8 @@ export class ToolCard {
 
   constructor(
     step: IToolStep,
-    private readonly _words: Words
+    private readonly _words: Words,
+    private readonly _answering: () => IAnswering | null = () => null
   ) {
     this._step = step;
     this._details.append(this._summary, this._body);
@@ -29,6 +33,23 @@ export class ToolCard {
     this._details.dataset.status = step.status;
     this._drawSummary();
     this._drawBody();
+    this.refresh();
+  }
+
+  /** Draws how the call stands with the server, which may have changed. */
+  refresh(): void {
+    const answering = this._answering();
+    const standing = answering?.desk.about(this._step.id) ?? null;
+    if (answering && standing && !this._panel) {
+      this._panel = new ApprovalPanel(answering, this._words);
+      this._details.append(this._panel.node);
+    }
+    if (standing?.kind !== this._standing?.kind) {
+      this._standing = standing;
+      this._drawn = false;
+      this._drawBody();
+    }
+    this._panel?.draw(this._step, standing);
   }
 
   private _drawSummary(): void {
@@ -58,7 +79,11 @@ export class ToolCard {
     }
     this._drawn = true;
     const { _step: step, _words: words } = this;
-    const parts: HTMLElement[] = [inputOf(step, words)];
+    // Who answers sees what the server would run, not what the notebook says.
+    const asked = this._standing?.kind === 'open' ? this._standing.call : null;
+    const parts: HTMLElement[] = [
+      inputOf(asked ? { ...step, ...asked } : step, words, asked !== null)
+    ];
     if (step.output.length) {
       parts.push(el('div', 'ja-label', words.__('Output')), outputOf(step, words));
     } else if (step.status === 'ok') {
@@ -78,4 +103,6 @@ export class ToolCard {
   private readonly _body = el('div', 'ja-body');
   private _step: IToolStep;
   private _drawn = false;
+  private _panel: ApprovalPanel | null = null;
+  private _standing: Standing | null = null;
 }

@@ -9,10 +9,11 @@ import type { Words } from './words';
 export const FOLD_LINES = 16;
 const FOLD_LETTERS = 4_000;
 
-export function code(source: string, words: Words, className = ''): HTMLElement {
-  const { shown, omitted } = capped(source);
+/** With `most`, so many letters are shown, and none of them is folded away. */
+export function code(source: string, words: Words, className = '', most?: number): HTMLElement {
+  const { shown, omitted } = capped(source, most);
   const whole = visible(shown);
-  const begin = beginning(whole);
+  const begin = most === undefined ? beginning(whole) : whole;
   const text = el('code', className, begin);
   const pre = el('pre', 'ja-code', text);
   pre.tabIndex = 0;

@@ -2,13 +2,17 @@
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { announceNotebooks } from './announce';
 import { openWith } from './opener';
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-agents:plugin',
-  description: 'Opens the files of agent runs in the application.',
+  description: 'Opens the files of agent runs, and tells the server which notebooks are open.',
   autoStart: true,
-  activate: (app: JupyterFrontEnd) => openWith(app.commands),
+  activate: (app: JupyterFrontEnd) => {
+    openWith(app.commands);
+    announceNotebooks(app);
+  },
   deactivate: () => openWith(null)
 };
 

@@ -4,7 +4,9 @@ import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
+import { ownPath } from './announce';
 import { Api } from './api';
+import { Desk } from './approvals';
 import { el } from './dom';
 import { withPreviews } from './glance';
 import { followTurn, further } from './live';
@@ -30,8 +32,12 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     this._view = new TranscriptView({
       words: _words,
       drawMarkdown: markdownDrawer(options, _words),
-      opener
+      opener,
+      desk: () => this._desk
     });
+    // The interface of a resolver does not name its path, but JupyterLab's has one.
+    const path = (options.resolver as { path?: unknown } | null)?.path;
+    this._notebook = typeof path === 'string' ? ownPath(path) : '';
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
@@ -49,6 +55,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     if (other) {
       this._own = null;
       this._files = [];
+      this._desk = this._deskOf(run);
     }
     this._run = run;
     this._absent &&= !other;
@@ -109,6 +116,24 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     }
   }
 
+  private _deskOf(run: IRun): Desk | null {
+    if (run.sessionId === null) {
+      return null;
+    }
+    const desk = new Desk(this._api, run.sessionId, this._notebook, () => {
+      if (this.isDisposed || this._desk !== desk) {
+        return false;
+      }
+      // A call can be answered here although its cell is over: see what comes of it.
+      if (desk.open && !this._following && !this._absent) {
+        void this._follow(run);
+      }
+      this._schedule();
+      return true;
+    });
+    return desk;
+  }
+
   private _stop(): void {
     this._following?.abort();
     this._following = null;
@@ -137,6 +162,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
       this.node.replaceChildren(this._view.node);
     }
     const transcript = this._best(run);
+    this._desk?.see(transcript, run.live);
     const deleted = this._absent && this._own !== null;
     const silent = this._left || !run.live || deleted;
     const unfollowed = goesOn(transcript.status) && !this._following && silent;
@@ -152,6 +178,8 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   }
 
   private readonly _view: TranscriptView;
+  private readonly _notebook: string;
+  private _desk: Desk | null = null;
   private _run: IRun | null = null;
   private _own: (() => ITranscript) | null = null;
   private _files: readonly IProducedFile[] = [];

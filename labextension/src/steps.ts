@@ -1,5 +1,6 @@
 /** One element per step; each is updated in place for as long as its id and kind stay. */
 
+import type { IAnswering } from './approval';
 import { ToolCard } from './card';
 import { el, icon } from './dom';
 import type { Glyph } from './dom';
@@ -15,12 +16,19 @@ export type DrawMarkdown = (host: HTMLElement, markdown: string, partial: boolea
 export interface IStepView {
   readonly node: HTMLElement;
   update(step: Step): void;
+  /** Draws again what does not come from the step itself. */
+  refresh?(): void;
 }
 
-export function stepView(step: Step, drawMarkdown: DrawMarkdown, words: Words): IStepView {
+export function stepView(
+  step: Step,
+  drawMarkdown: DrawMarkdown,
+  words: Words,
+  answering?: () => IAnswering | null
+): IStepView {
   switch (step.kind) {
     case 'tool':
-      return new ToolCard(step, words);
+      return new ToolCard(step, words, answering);
     case 'text':
       return new TextView(step, drawMarkdown, words);
     case 'thinking':

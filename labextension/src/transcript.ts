@@ -1,5 +1,7 @@
 /** A transcript in the page: built once, updated in place, never more than a page of steps at a time. */
 
+import type { IAnswering } from './approval';
+import type { Desk } from './approvals';
 import { el, icon } from './dom';
 import type { IOpener } from './footer';
 import { filesOf, footerOf } from './footer';
@@ -17,6 +19,8 @@ export interface IViewOptions {
   readonly words: Words;
   readonly drawMarkdown: DrawMarkdown;
   readonly opener: IOpener;
+  /** Where the calls of the present run are answered; null where they cannot be. */
+  readonly desk?: () => Desk | null;
 }
 
 /** What stands beside the transcript itself. */
@@ -100,15 +104,21 @@ export class TranscriptView {
   }
 
   private _entry(key: string, step: Step): IEntry {
-    const { drawMarkdown, words } = this._options;
+    const { drawMarkdown, words, opener } = this._options;
     const known = this._entries.get(key);
     if (!known) {
-      const entry = { step, view: stepView(step, drawMarkdown, words) };
+      const answering = (): IAnswering | null => {
+        const desk = this._options.desk?.() ?? null;
+        return desk && { desk, opener };
+      };
+      const entry = { step, view: stepView(step, drawMarkdown, words, answering) };
       this._entries.set(key, entry);
       return entry;
     }
     if (!same(known.step, step)) {
       known.view.update(step);
+    } else {
+      known.view.refresh?.();
     }
     known.step = step;
     return known;
