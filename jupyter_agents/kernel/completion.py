@@ -15,7 +15,10 @@ SESSIONS = ("attach", "archive", "delete", "files", "--session")
 
 
 def complete(known: Known, line: str, variables: Iterable[str] = ()) -> list[str]:
-    """What the last word of `line` may become. `variables` are the names in the notebook."""
+    """What the last word of `line` may become, or what stands in it after a comma: there IPython begins anew.
+
+    `variables` are the names in the notebook.
+    """
     words = line.split(" ")
     word, previous = words[-1], words[-2] if len(words) > 1 else ""
     cell = line.lstrip().startswith("%%")
@@ -29,9 +32,8 @@ def complete(known: Known, line: str, variables: Iterable[str] = ()) -> list[str
     elif previous == "--on-ask":
         candidates = list(ON_ASK)
     elif previous in ("-i", "--input", "--ask"):
-        names = TOOLS if previous == "--ask" else [name for name in variables if not name.startswith("_")]
-        given, comma, _ = word.rpartition(",")
-        candidates = [f"{given}{comma}{name}" for name in names]
+        word = word.rpartition(",")[2]
+        candidates = [*TOOLS] if previous == "--ask" else [v for v in variables if not v.startswith("_")]
     elif previous == "%agent":
         candidates = list(options.SUBCOMMANDS)
     else:

@@ -52,10 +52,12 @@ def known(*, connected: bool = True, answer: Any = None) -> Known:
         ("%%agent env lab --me", ["--memory"]),
         ("%agent define x --sy", ["--system"]),
         ("%agent login ", []),
+        ("%%agent --ask bash,wr", ["write"]),
+        ("%%agent -i other,sal", ["sales"]),
     ],
 )
 def test_what_a_line_may_go_on_with(line: str, offers: list[str]) -> None:
-    assert complete(known(), line) == offers
+    assert complete(known(), line, ("sales", "_sales")) == offers
 
 
 def test_a_kernel_without_a_server_starts_none() -> None:

@@ -284,7 +284,8 @@ def test_completion(kernel: Kernel) -> None:
     assert "deny" in kernel.complete("%%agent --on-ask de")
     kernel.run("sales_2024 = 1")
     assert "sales_2024" in kernel.complete("%%agent -i sal")
-    assert "bash,write" in kernel.complete("%%agent --ask bash,wr")
+    assert "sales_2024" in kernel.complete("%%agent -i other,sal")
+    assert "write" in kernel.complete("%%agent --ask bash,wr")
 
 
 def test_a_budget_stops_the_work_and_a_higher_one_lets_it_go_on(kernel: Kernel, model: ScriptedModel) -> None:
