@@ -25,12 +25,13 @@ export class ApprovalPanel {
   ) {
     this._error.setAttribute('role', 'alert');
     this._news.setAttribute('role', 'status');
-    this._news.tabIndex = -1;
     this._group.setAttribute('role', 'group');
-    this._group.tabIndex = -1;
+    // Where the keyboard's focus rests while there is nothing to press.
+    [this._group, this._news].forEach(place => {
+      place.tabIndex = -1;
+      ownKeys(place);
+    });
     this.node = el('div', 'ja-approval', this._group, this._error, this._news);
-    // Keys that are meant for a button or a field are no shortcuts of the notebook.
-    this.node.setAttribute('data-lm-suppress-shortcuts', 'true');
     this.node.addEventListener('keydown', event => {
       event.stopPropagation();
       if (event.key === 'Escape' && this._call && this._form.hasChildNodes()) {
@@ -90,6 +91,7 @@ export class ApprovalPanel {
     const field = el('input', 'ja-field');
     field.type = 'text';
     field.maxLength = LONGEST_REASON;
+    ownKeys(field);
     const label = el('label', '', words.__('Reason for the agent (may stay empty)'), field);
     this._openForm(label, field, words.__('Deny'), () =>
       this._send(() => this._answering.desk.deny(call, field.value.trim()))
@@ -101,6 +103,7 @@ export class ApprovalPanel {
     const begun = editable(call);
     const field = el('textarea', 'ja-field ja-code-field');
     field.value = begun.text;
+    ownKeys(field);
     field.spellcheck = false;
     field.rows = Math.min(20, Math.max(3, begun.text.split('\n').length + 1));
     const title = begun.json ? words.__('Input (JSON)') : words.__('Command');
@@ -248,8 +251,14 @@ export class ApprovalPanel {
   private _busy = false;
 }
 
+/** Keys that are meant for this element are no shortcuts of the notebook. */
+function ownKeys(node: HTMLElement): void {
+  node.setAttribute('data-lm-suppress-shortcuts', 'true');
+}
+
 function button(words: string, className: string, act: () => void): HTMLButtonElement {
   const node = el('button', `ja-button ${className}`.trim(), words);
+  ownKeys(node);
   node.type = 'button';
   node.addEventListener('click', act);
   return node;
@@ -257,6 +266,7 @@ function button(words: string, className: string, act: () => void): HTMLButtonEl
 
 function submitButton(words: string): HTMLButtonElement {
   const node = el('button', 'ja-button ja-yes', words);
+  ownKeys(node);
   node.type = 'submit';
   return node;
 }

@@ -129,6 +129,7 @@ export class TranscriptView {
     const parts: (HTMLElement | null)[] = transcript.steps
       .slice(-PAGE)
       .filter((step): step is IToolStep => step.kind === 'tool' && step.status === 'waiting')
+      .filter(step => !this._options.desk?.()?.about(step.id))
       .map(step => waiting(step, words));
     if (extras.unfollowed) {
       const left = words.__('Saved before its end; nothing newer can be had from here.');

@@ -34,11 +34,11 @@ class Lab:
     url: str
     root: Path
 
-    def request(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
-        """The JSON that the server answers to a GET, to a POST of `body`, or to another method."""
+    def request(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The JSON that the server answers to a GET, or to a POST of `body`."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        request = urllib.request.Request(self.url + path, data, headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"null")
 
@@ -161,7 +161,15 @@ def open_with_kernel(page: Any, url: str) -> None:
 def open_in_notebook(page: Any, lab: Lab, name: str) -> None:
     """Open a notebook in Notebook 7, which the same server serves, and wait until its kernel answers."""
     page.goto(f"{lab.url}notebooks/{name}?token={TOKEN}")
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    deadline = time.monotonic() + START_SECONDS
+    while not any(
+        session["path"] == name
+        and session["kernel"]["connections"]
+        and session["kernel"]["execution_state"] == "idle"
+        for session in lab.request("api/sessions")
+    ):
+        assert time.monotonic() < deadline, "the kernel did not start"
+        page.wait_for_timeout(100)
 
 
 def write_settings(folder: Path, name: str, **settings: object) -> None:

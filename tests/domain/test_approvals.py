@@ -67,7 +67,7 @@ def test_a_rule_of_an_mcp_tool_holds_for_the_servers_address() -> None:
         ({"tool": "x" * 129}, "expected"),
         ({"tool": "weather"}, "no tool"),
         ({"tool": "nonsense"}, "no tool"),
-        ({"tool": "web_search"}, "no tool"),
+        ({"tool": "nothing"}, "no tool"),
         ({"tool": "brew", "server": "coffee"}, "no tool"),
         ({"tool": "read"}, "without asking"),
     ],
