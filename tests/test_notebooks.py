@@ -18,6 +18,7 @@ import papermill
 import pytest
 
 from jupyter_agents.kernel.snapshot import MIME
+from jupyter_agents.kernel.words import HOW_TO_ANSWER
 
 formats: Any = nbformat
 exporters: Any = nbconvert
@@ -25,6 +26,7 @@ exporters: Any = nbconvert
 ROOT = Path(__file__).parent.parent
 RECORDINGS = ROOT / "jupyter_agents" / "recordings"
 NAME = "01-quickstart.ipynb"
+APPROVALS = "02-approvals.ipynb"
 OWN = ("ANTHROPIC_", "JUPYTER", "JPY_")
 NUMBERS = "0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2584, 4181"
 STEPS = ("I'll write the script", "/workspace/fibonacci.py", "python3 fibonacci.py && wc -l", "4181")
@@ -49,17 +51,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def with_nbclient(folder: Path) -> Any:
-    book = formats.read(folder / NAME, as_version=4)
+def with_nbclient(folder: Path, name: str = NAME) -> Any:
+    book = formats.read(folder / name, as_version=4)
     resources = {"metadata": {"path": str(folder)}}
     nbclient.NotebookClient(book, timeout=60, resources=resources).execute()
     return book
 
 
-def with_papermill(folder: Path) -> Any:
+def with_papermill(folder: Path, name: str = NAME) -> Any:
     target = folder / "out.ipynb"
     papermill.execute_notebook(
-        str(folder / NAME), str(target), cwd=str(folder), progress_bar=False, log_output=False
+        str(folder / name), str(target), cwd=str(folder), progress_bar=False, log_output=False
     )
     return formats.read(target, as_version=4)
 
@@ -105,6 +107,26 @@ def test_the_quickstart_runs_from_its_recording(
         assert "replayed from a recording" in export
         assert f"agents/{text.parent.name}/fibonacci.txt" in export
     assert "Traceback" not in html
+
+
+@pytest.mark.parametrize("execute", [with_nbclient, with_papermill])
+def test_approvals_run_from_their_recording_with_nobody_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, execute: Callable[..., Any]
+) -> None:
+    shutil.copy(ROOT / "notebooks" / APPROVALS, folder)
+    monkeypatch.setenv("JUPYTER_AGENTS_REPLAY", str(RECORDINGS))
+    book = execute(folder, APPROVALS)
+    formats.validate(book)
+    outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
+    runs = [output.data for output in outputs if MIME in output.get("data", {})]
+    found = [data[MIME]["transcript"]["status"] for data in runs]
+    assert found == ["waiting", "done", "waiting", "done", "waiting", "done"]
+    assert all(HOW_TO_ANSWER in data["text/html"] for data in runs[::2])
+    (names,) = folder.glob("agents/careful-*/names.txt")
+    assert names.read_text() == "Curie\nHopper\nLovelace\n"
+    said = outputs[-1]["text"]
+    assert "deny - Keep the file, I need it." in said
+    assert said.endswith("always: ['bash']\n")
 
 
 def test_the_quickstart_command_needs_no_key(folder: Path) -> None:
