@@ -34,6 +34,8 @@ with open("fibonacci.txt", "w") as file:
         print(number, file=file)
 '''
 
+USAGE = {"input_tokens": 1500, "output_tokens": 90}
+
 QUICKSTART = [
     Reply(
         [
@@ -133,7 +135,26 @@ FILES = [
     ),
 ]
 
-NOTEBOOKS = {"01-quickstart": QUICKSTART, "03-kernel-tools": KERNEL_TOOLS, "04-files": FILES}
+APPROVALS = [
+    [
+        say("I write the names down, then sort them."),
+        call("write", file_path="/workspace/names.txt", content="Lovelace\nHopper\nCurie\n"),
+        call("bash", command="sort -o names.txt names.txt && cat names.txt"),
+    ],
+    [say("`names.txt` has three names, sorted.")],
+    [call("bash", command="rm names.txt")],
+    [say("I keep `names.txt`, as you say.")],
+    [call("bash", command="wc -l names.txt")],
+    [call("bash", command="head -n 1 names.txt")],
+    [say("Three names; the first is Curie.")],
+]
+
+NOTEBOOKS = {
+    "01-quickstart": QUICKSTART,
+    "02-approvals": [Reply(blocks, usage=USAGE) for blocks in APPROVALS],
+    "03-kernel-tools": KERNEL_TOOLS,
+    "04-files": FILES,
+}
 
 
 def record(name: str, script: list[Reply]) -> None:

@@ -12,9 +12,11 @@ from jupyter_agents.domain import pricing, settings
 from jupyter_agents.kernel import options
 from jupyter_agents.server import (
     agents,
+    approvals,
     environments,
     events,
     files,
+    front_ends,
     local,
     resources,
     sessions,
@@ -52,8 +54,9 @@ def test_every_route_that_is_not_built_is_documented() -> None:
 
 
 def test_every_local_route_is_documented() -> None:
-    for pattern, _ in local.ROUTES:
-        assert pattern.replace("([^/]+)", "{id}").removeprefix("/") in page("local-api.md")
+    for pattern, _ in [*local.ROUTES, *approvals.ROUTES, *front_ends.ROUTES]:
+        shown = re.sub(r"\{\w+\}", "{id}", page("local-api.md"))
+        assert pattern.replace("([^/]+)", "{id}").removeprefix("/") in shown
 
 
 def test_every_option_of_the_cell_magic_is_documented() -> None:

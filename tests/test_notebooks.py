@@ -18,6 +18,7 @@ import papermill
 import pytest
 
 from jupyter_agents.kernel.snapshot import MIME
+from jupyter_agents.kernel.words import HOW_TO_ANSWER
 
 formats: Any = nbformat
 exporters: Any = nbconvert
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 RECORDINGS = ROOT / "jupyter_agents" / "recordings"
 NAME = "01-quickstart.ipynb"
 TOOLS = "03-kernel-tools.ipynb"
+APPROVALS = "02-approvals.ipynb"
 OWN = ("ANTHROPIC_", "JUPYTER", "JPY_")
 NUMBERS = "0, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2584, 4181"
 STEPS = ("I'll write the script", "/workspace/fibonacci.py", "python3 fibonacci.py && wc -l", "4181")
@@ -135,6 +137,26 @@ def test_functions_of_the_notebook_really_run_in_a_replay(
     for export in (html, markdown):
         for words in ("kernel · total", "1455.0", "6 sales of the north were added up", "KeyError"):
             assert words in export, words
+
+
+@pytest.mark.parametrize("execute", [with_nbclient, with_papermill])
+def test_approvals_run_from_their_recording_with_nobody_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, execute: Callable[..., Any]
+) -> None:
+    shutil.copy(ROOT / "notebooks" / APPROVALS, folder)
+    monkeypatch.setenv("JUPYTER_AGENTS_REPLAY", str(RECORDINGS))
+    book = execute(folder, APPROVALS)
+    formats.validate(book)
+    outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
+    runs = [output.data for output in outputs if MIME in output.get("data", {})]
+    found = [data[MIME]["transcript"]["status"] for data in runs]
+    assert found == ["waiting", "done", "waiting", "done", "waiting", "done"]
+    assert all(HOW_TO_ANSWER in data["text/html"] for data in runs[::2])
+    (names,) = folder.glob("agents/careful-*/names.txt")
+    assert names.read_text() == "Curie\nHopper\nLovelace\n"
+    said = outputs[-1]["text"]
+    assert "deny - Keep the file, I need it." in said
+    assert said.endswith("always: ['bash']\n")
 
 
 def test_the_quickstart_command_needs_no_key(folder: Path) -> None:

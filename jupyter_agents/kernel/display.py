@@ -12,8 +12,8 @@ import time
 from typing import Any, Protocol
 from uuid import uuid4
 
+from jupyter_agents.kernel.plain import lasting
 from jupyter_agents.kernel.run import Run
-from jupyter_agents.kernel.words import HOW_TO_ANSWER
 
 INTERVAL_SECONDS = 0.1
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -52,7 +52,7 @@ def terminal() -> Publish:
 
     def publish(bundle: dict[str, Any], *, display_id: str, update: bool) -> None:
         nonlocal shown
-        text = str(bundle["text/plain"]).removesuffix(f"\n\n{HOW_TO_ANSWER}")
+        text = lasting(str(bundle["text/plain"]))
         if text.startswith(shown):
             print(CONTROL.sub("", text[len(shown) :]), end="", flush=True)
             shown = text

@@ -15,6 +15,7 @@ OUTPUT_LIMIT = 2000
 TOTAL_LIMIT = 30_000
 DIFF_LINES = 40
 FILES = 50
+HINT = f"\n\n{words.HOW_TO_ANSWER}"
 CUT = "\n\n[... the rest is in the session]"
 
 
@@ -39,8 +40,13 @@ def render(transcript: Json) -> str:
 
 
 def hint(transcript: Json) -> str:
-    """How to answer a call that waits; it goes when the call goes on, so a terminal does not print it."""
-    return f"\n\n{words.HOW_TO_ANSWER}" if transcript["status"] == "waiting" else ""
+    """How to answer a call that waits; it goes when the call goes on."""
+    return HINT if transcript["status"] == "waiting" else ""
+
+
+def lasting(text: str) -> str:
+    """What stays of a run's text, for a terminal, which takes nothing back."""
+    return text.removesuffix(HINT)
 
 
 def _steps(steps: list[Json], over: bool) -> Iterator[str]:

@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from jupyter_agents.errors import UserError
+from jupyter_agents.kernel.plain import lasting
 
 MIME = "application/vnd.jupyter-agents.run+json"
 MODEL_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "JUPYTER_AGENTS_MODEL_URL")
@@ -141,6 +142,7 @@ def growth() -> Callable[[str], None]:
 
     def show(text: str) -> None:
         nonlocal shown
+        text = lasting(text)
         if text.startswith(shown):
             _print(text[len(shown) :])
             shown = text
