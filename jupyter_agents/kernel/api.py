@@ -63,7 +63,7 @@ class Agent(Definition):
 class Environment(EnvironmentDefinition):
     """An environment as it should be; the first run in it creates or updates it on the server.
 
-    ``Environment("lab", network=["pypi.org"], memory="2GiB")``
+    ``Environment("lab", network=["data.example.org"], memory="2GiB")``
     """
 
     def define(self) -> str:
