@@ -19,12 +19,15 @@ TINY: dict[str, dict[str, Any]] = {
     "memory": {"sessions": 3, "first": 2},
     "streaming": {"sessions": 2, "deltas": 5},
     "interrupt": {"times": 2},
+    "browser": {"deltas": 5, "count": 5, "times": 1},
 }
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_benchmark_runs(part: str) -> None:
     need("bwrap")
+    if part == "browser":
+        need("chromium")
     found = list(import_module(f"tests.benchmarks.{part}").rows(**TINY[part]))
     assert found and all(isinstance(row, Row) and str(row) for row in found)
 

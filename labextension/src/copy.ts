@@ -4,6 +4,7 @@ import { el } from './dom';
 import type { Words } from './words';
 
 const SAID_FOR = 2_000;
+const MAX_BUTTONS = 100;
 
 /** `block` in a frame with a button that copies what `source` gives at that moment. */
 export function copyable(block: HTMLElement, source: () => string, words: Words): HTMLElement {
@@ -12,7 +13,7 @@ export function copyable(block: HTMLElement, source: () => string, words: Words)
 
 /** Puts a copy button beside each block of code in `host`. */
 export function addCopyButtons(host: HTMLElement, words: Words): void {
-  for (const pre of Array.from(host.querySelectorAll('pre'))) {
+  for (const pre of Array.from(host.querySelectorAll('pre')).slice(0, MAX_BUTTONS)) {
     const frame = el('div', 'ja-copyable');
     pre.replaceWith(frame);
     frame.append(
@@ -25,10 +26,10 @@ export function addCopyButtons(host: HTMLElement, words: Words): void {
 function button(source: () => string, words: Words): HTMLButtonElement {
   const made = el('button', 'ja-copy', words.__('Copy'));
   made.type = 'button';
-  made.setAttribute('aria-live', 'polite');
   let timer = 0;
   made.addEventListener('click', event => {
     event.stopPropagation();
+    made.setAttribute('aria-live', 'polite');
     void copied(source()).then(done => {
       made.textContent = done ? words.__('Copied') : words.__('Not copied');
       window.clearTimeout(timer);

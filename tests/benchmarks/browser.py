@@ -67,21 +67,21 @@ BUSY = """() => {
 }"""
 """Proof that the observer sees a long task: without it, none seen would mean nothing."""
 
-FLOOR = f"""import time
+FLOOR = """import time
 from ipywidgets import Output
 out = Output()
 display(out)
-for _ in range({DELTAS}):
+for _ in range(%d):
     time.sleep(0.004)
-    out.append_stdout(f"{{time.time_ns()}} ")"""
+    out.append_stdout(f"{time.time_ns()} ")"""
 
 
-def rows() -> Iterator[Row]:
-    """The figures of a live cell."""
-    yield from _imports()
+def rows(deltas: int = DELTAS, count: int = 500, times: int = 5) -> Iterator[Row]:
+    """The figures of a live cell: for `deltas` words, `count` calls, `times` starts."""
+    yield from _imports(times)
     with _chromium() as browser:
         with tempfile.TemporaryDirectory() as home, _scripted() as url:
-            floor, ours, begun = _latencies(browser, Path(home), url)
+            floor, ours, begun = _latencies(browser, Path(home), url, deltas)
         yield Row("Enter to the first event in the cell, first cell", begun[0], most=1.3)
         yield Row("Enter to the first event in the cell, second cell", begun[1], most=0.200)
         base = percentile(floor, 0.99)
@@ -91,19 +91,20 @@ def rows() -> Iterator[Row]:
             "model delta to visible text in Chromium, p99", percentile(ours, 0.99) / 1e3, base / 1e3, 2.0
         )
         with tempfile.TemporaryDirectory() as home:
-            longest = _thousand(browser, Path(home))
-    yield Row("1,000 events in a cell, our longest script", longest["ours"] / 1e3, most=0.050)
-    yield Row("1,000 events in a cell, anyone's longest script", longest["any"] / 1e3)
-    yield Row("1,000 events in a cell, saved", _saved() / 1e3, most=200, unit="kB")
+            longest = _thousand(browser, Path(home), count)
+    events = f"{2 * count:,} events in a cell"
+    yield Row(f"{events}, our longest script", longest["ours"] / 1e3, most=0.050)
+    yield Row(f"{events}, anyone's longest script", longest["any"] / 1e3)
+    yield Row(f"{events}, saved", _saved(count) / 1e3, most=200, unit="kB")
 
 
-def _imports() -> Iterator[Row]:
+def _imports(times: int) -> Iterator[Row]:
     code = (
         "import time; from IPython.core.interactiveshell import InteractiveShell; "
         "shell = InteractiveShell.instance(); begin = time.perf_counter(); "
         "shell.run_line_magic('load_ext', 'jupyter_agents'); print(time.perf_counter() - begin)"
     )
-    runs = [subprocess.check_output([sys.executable, "-c", code], text=True) for _ in range(5)]
+    runs = [subprocess.check_output([sys.executable, "-c", code], text=True) for _ in range(times)]
     yield Row("%load_ext jupyter_agents, median", percentile([float(run) for run in runs], 0.5), most=0.300)
 
 
@@ -128,12 +129,19 @@ def _scripted() -> Iterator[str]:
         process.stdin.close()
 
 
-def _latencies(browser: Any, home: Path, url: str) -> tuple[list[float], list[float], list[float]]:
+def _latencies(
+    browser: Any, home: Path, url: str, deltas: int
+) -> tuple[list[float], list[float], list[float]]:
     """Milliseconds from the sending of each word until a frame shows it, the widget's and ours; seconds
     until our cells begin."""
     places = {"ANTHROPIC_BASE_URL": url, "JUPYTER_AGENTS_DATA_DIR": str(home / "agents")}
     with started(home, {"jupyter_agents": True}, **places) as lab:
-        sources = ("%load_ext jupyter_agents", "%%agent\ncalls 0", FLOOR, f"%%agent\ndeltas {DELTAS}")
+        sources = (
+            "%load_ext jupyter_agents",
+            "%%agent\ncalls 0",
+            FLOOR % deltas,
+            f"%%agent\ndeltas {deltas}",
+        )
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in sources])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, lab.root / "bench.ipynb")
@@ -152,7 +160,7 @@ def _latencies(browser: Any, home: Path, url: str) -> tuple[list[float], list[fl
                 begun.append(_begin(page, 1))
             else:
                 page.keyboard.press("Shift+Enter")
-            page.wait_for_function(f"window.late.length >= {DELTAS - 5}", timeout=60_000)
+            page.wait_for_function(f"window.late.length >= {deltas - 2}", timeout=60_000)
             page.wait_for_timeout(1000)
             found.append(page.evaluate("window.late"))
         page.context.close()
@@ -167,7 +175,7 @@ def _begin(page: Any, number: int) -> float:
     return time.perf_counter() - start
 
 
-def _thousand(browser: Any, home: Path) -> dict[str, float]:
+def _thousand(browser: Any, home: Path, count: int) -> dict[str, float]:
     """Milliseconds of the longest script while a page follows a thousand events."""
     with started(home, {"fake_agents": True, "jupyter_agents": False}) as lab:
         lab.send(SESSION, PROMPT, page=1000)
@@ -179,7 +187,7 @@ def _thousand(browser: Any, home: Path) -> dict[str, float]:
         page.evaluate(BUSY)
         page.wait_for_function("window.longest.any >= 80")
         page.evaluate("window.longest.any = 0")
-        _send(lab)
+        _send(lab, count)
         page.locator(".ja-turn-done").wait_for()
         page.wait_for_timeout(500)
         longest: dict[str, float] = page.evaluate("window.longest")
@@ -187,14 +195,14 @@ def _thousand(browser: Any, home: Path) -> dict[str, float]:
     return longest
 
 
-def _send(lab: Lab) -> None:
-    events = calls(500)
+def _send(lab: Lab, count: int) -> None:
+    events = calls(count)
     for start in range(0, len(events), 25):
         lab.send(SESSION, *events[start : start + 25])
     lab.send(SESSION, ANSWER, IDLE)
 
 
-def _saved() -> int:
-    transcript = fold_all([PROMPT, *calls(500), ANSWER, IDLE]).to_dict()
+def _saved(count: int) -> int:
+    transcript = fold_all([PROMPT, *calls(count), ANSWER, IDLE]).to_dict()
     record = {**live_run(SESSION), "live": False, "transcript": transcript}
     return len(json.dumps(snapshot.bundle(record, {}), ensure_ascii=False).encode())

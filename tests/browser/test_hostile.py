@@ -85,6 +85,9 @@ def test_nothing_of_a_hostile_run_runs_or_loads(lab: Lab, page: Any, outside: tu
             {"path": words, "size": 1, "file_id": None, "url": f"javascript:{MARK}"},
             {"path": "up", "size": 1, "file_id": None, "url": "../../secret"},
             {"path": "away", "size": 1, "file_id": None, "url": "//evil.example/x"},
+            {"path": "t.csv", "preview": {"type": "table", "columns": [words], "rows": [[words]]}},
+            {"path": "i.png", "preview": {"type": "image", "media_type": "image/png", "data": words}},
+            {"path": "h.svg", "preview": {"type": "image", "media_type": "text/html", "data": "PHN2Zy8+"}},
         ],
         footer={"model": words, "sandbox": words},
     )
@@ -97,8 +100,9 @@ def test_nothing_of_a_hostile_run_runs_or_loads(lab: Lab, page: Any, outside: tu
     assert page.evaluate("window.__hacked") is None
     assert asked == []
     ours = page.locator(".ja-renderer")
-    forbidden = "script, iframe, form, button:not(.ja-earlier), svg:not(.ja-icon, mjx-container *), "
-    forbidden += "object, embed, link, style, video, [style*=fixed], [id=main], .jp-Dialog"
+    forbidden = "script, iframe, form, button:not(.ja-earlier, .ja-copy, .ja-more), "
+    forbidden += "svg:not(.ja-icon, mjx-container *), object, embed, link, style, "
+    forbidden += "video, [style*=fixed], [id=main], .jp-Dialog"
     assert ours.locator(forbidden).count() == 0
     attributes = """node => [...node.querySelectorAll('*')].flatMap(child =>
         [...child.attributes].filter(a => /^on|^data-command|^srcset|^formaction/.test(a.name)

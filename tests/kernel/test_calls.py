@@ -178,7 +178,7 @@ def test_stop_stops_the_function_and_the_turn(kernel: Kernel, model: ScriptedMod
     kernel.run("import jupyter_agents as ja, time\n@ja.tool\ndef nap() -> None:\n    time.sleep(50)")
     model.script[:] = [[call("nap")], [say("Awake.")]]
     answer = kernel.run("%%agent --tool nap\nSleep", interrupt=["kernel · nap"])
-    assert answer.status == "error" and answer.errors[0].startswith("Interrupted")
+    assert answer.status == "error" and answer.errors[0].startswith("Stopped while running nap.")
     assert [step["status"] for step in tools(answer)] != ["ok"]
     assert answer.transcript["status"] == "interrupted"
     ran(kernel.run("%%agent\nGo on"))

@@ -66,7 +66,7 @@ def test_the_cell_waits_until_someone_answers(watched: Kernel, model: ScriptedMo
 def test_a_wait_can_be_interrupted(watched: Kernel, model: ScriptedModel) -> None:
     script(model)
     answer = watched.run("%%agent careful\nHi", stdin="", interrupt=["%agent approve"])
-    assert answer.status == "error" and "Interrupted" in answer.errors[0]
+    assert answer.status == "error" and "Stopped while bash waited for an answer." in answer.errors[0]
     assert answer.transcript["status"] == "interrupted"
 
 
