@@ -23,7 +23,7 @@ from jupyter_agents.server import (
     threads,
     unbuilt,
 )
-from jupyter_agents.server.app import JupyterAgents
+from jupyter_agents.server.traits import Traits
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -32,7 +32,7 @@ def page(name: str) -> str:
     return (DOCS / name).read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(JupyterAgents.class_own_traits(config=True)))
+@pytest.mark.parametrize("name", sorted(Traits.class_own_traits(config=True)))
 def test_every_trait_is_documented(name: str) -> None:
     assert f"`{name}`" in page("configuration.md")
 

@@ -5,22 +5,14 @@ Source: docs/decisions.md "Names" (traits, environment variables, routes).
 
 from __future__ import annotations
 
-import os
-import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_core.paths import jupyter_data_dir
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 
-from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.errors import UserError
-from jupyter_agents.runtime.context import Config, Context
-from jupyter_agents.runtime.mcp_config import McpConfig, programs
-from jupyter_agents.runtime.repositories import GITHUB
+from jupyter_agents.runtime.context import Context
 from jupyter_agents.sandbox.base import Mount, SandboxProvider
 from jupyter_agents.server import (
     agents,
@@ -35,7 +27,8 @@ from jupyter_agents.server import (
     sessions,
     threads,
 )
-from jupyter_agents.server.rates import KINDS, Rates
+from jupyter_agents.server.rates import Rates
+from jupyter_agents.server.traits import Traits
 from jupyter_agents.server.unbuilt import NothingHere
 
 ROOT = "jupyter-agents"
@@ -43,92 +36,19 @@ PROBLEM = "jupyter_agents_problem"
 """The setting that says why the extension did not load."""
 
 
-class JupyterAgents(ExtensionApp):
+class JupyterAgents(Traits, ExtensionApp):
     """Agents, environments, sessions, events and files on this Jupyter server."""
 
     name = "jupyter_agents"
     extension_url = "/lab"
     load_other_extensions = True
 
-    data_dir = Unicode(
-        help="Where agents, sessions and files are kept. Default: JUPYTER_AGENTS_DATA_DIR, else "
-        "jupyter-agents in Jupyter's data directory."
-    ).tag(config=True)
-    model_base_url = Unicode(
-        help="Address of the Messages API endpoint, without /v1. Default: JUPYTER_AGENTS_MODEL_URL, "
-        "else ANTHROPIC_BASE_URL, else the public API."
-    ).tag(config=True)
-    default_model = Unicode("claude-opus-4-7", help="The model of agents that name none.").tag(config=True)
-    sandbox = Enum(SANDBOXES, "auto", help="Which kind of sandbox runs tools.").tag(config=True)
-    image = Unicode("jupyter-agents/sandbox:latest", help="The image of Docker sandboxes.").tag(config=True)
-    docker_runtime = Unicode(help="The runtime of Docker sandboxes, such as runsc.").tag(config=True)
-    docker_mounts = List(
-        Unicode(), help="Host folders that every Docker sandbox sees at the same path, read-only."
-    ).tag(config=True)
-    workspace_root = Unicode(
-        help="Folder below which workspaces are made. Default: the server's root directory."
-    ).tag(config=True)
-    sandbox_uid = Int(65532, help="The user id in a sandbox when the server runs as root.").tag(config=True)
-    cpus = Float(1.0, help="Cores of one sandbox.").tag(config=True)
-    memory = Unicode("1GiB", help="Memory of one sandbox.").tag(config=True)
-    pids = Int(256, help="Processes of one sandbox.").tag(config=True)
-    disk = Unicode("5GiB", help="Workspace size of one session.").tag(config=True)
-    idle_timeout = Float(600.0, help="Seconds after which an idle sandbox ends.").tag(config=True)
-    max_cpus = Float(64.0, help="The most cores an environment may ask for.").tag(config=True)
-    max_memory = Unicode("256GiB", help="The most memory an environment may ask for.").tag(config=True)
-    max_pids = Int(4096, help="The most processes an environment may ask for.").tag(config=True)
-    max_disk = Unicode("1TiB", help="The largest workspace an environment may ask for.").tag(config=True)
-    max_idle_timeout = Float(86400.0, help="The longest idle timeout, seconds.").tag(config=True)
-    max_files = Int(100, help="Files that may be mounted in one session.").tag(config=True)
-    rate_limits = Dict(
-        value_trait=Float(min=1),
-        key_trait=Enum(KINDS),
-        help="Requests a minute that one user may make, by kind: create (a POST to a collection) and "
-        "read (the API's other requests). Default: no limit.",
-    ).tag(config=True)
-    mcp_private_hosts = Bool(True, help="Whether MCP servers may be at loopback and private addresses.").tag(
-        config=True
-    )
-    mcp_connect_timeout = Float(10.0, help="Seconds to connect to an MCP server and list its tools.").tag(
-        config=True
-    )
-    mcp_call_timeout = Float(120.0, help="Seconds that one call of an MCP tool may take.").tag(config=True)
-    mcp_stdio = Dict(
-        help="Programs that agents may use as MCP servers by the address stdio:<name>: a command line, or "
-        '{"command": [...], "env": {...}}. They run outside the sandbox.'
-    ).tag(config=True)
-    web_hosts = List(
-        Unicode(), help="Hosts that web_fetch may reach although they are private, and at any port."
-    ).tag(config=True)
-    notebook_folder = Bool(
-        True, help="Whether sandboxes may show the folder of their notebook, read-only."
-    ).tag(config=True)
-    max_storage = Unicode("1TiB", help="What all uploaded files together may take.").tag(config=True)
-    download_uploads = Bool(
-        False, help="Whether uploaded files can be downloaded, as those that a session made can."
-    ).tag(config=True)
-    repository_hosts = List(
-        Unicode(), [GITHUB], help="Base URLs that git repositories of sessions may come from."
-    ).tag(config=True)
-    repository_timeout = Float(300.0, help="Seconds that cloning a repository may take.").tag(config=True)
-    max_repository = Unicode("2GiB", help="What a cloned repository may take on disk.").tag(config=True)
-    retention_days = Float(
-        None,
-        allow_none=True,
-        min=0,
-        help="Days after which `jupyter agents gc` deletes a session that is over. Default: it keeps all.",
-    ).tag(config=True)
-    replay = Unicode(
-        help="A folder of run files that answer in place of a model. Default: JUPYTER_AGENTS_REPLAY."
-    ).tag(config=True)
-    embedded = Bool(False, help="Whether a kernel started this server for itself.").tag(config=True)
-
     def initialize_settings(self) -> None:
         """Build the runtime."""
+        server: Any = self.serverapp
         try:
-            self.context = Context(self._runtime_config(), self.providers)
+            self.context = Context(self.runtime_config(server.root_dir), self.providers)
         except (ValueError, UserError) as error:
-            server: Any = self.serverapp
             server.web_app.settings[PROBLEM] = str(error)
             raise
         self.settings["jupyter_agents_context"] = self.context
@@ -160,62 +80,6 @@ class JupyterAgents(ExtensionApp):
         if hasattr(self, "context"):
             await self.context.stop()
 
-    @property
-    def data_folder(self) -> Path:
-        """Where the store lies."""
-        found = self.data_dir or os.environ.get("JUPYTER_AGENTS_DATA_DIR")
-        return Path(found or Path(jupyter_data_dir()) / "jupyter-agents")
-
-    @property
-    def replay_folder(self) -> Path | None:
-        """The run files that answer in place of a model, if there are any."""
-        found = self.replay or os.environ.get("JUPYTER_AGENTS_REPLAY")
-        return Path(found).expanduser().resolve() if found else None
-
-    def _runtime_config(self) -> Config:
-        server: Any = self.serverapp
-        root = self.workspace_root or server.root_dir
-        return Config(
-            data_dir=self.data_folder,
-            root_dir=Path(root).expanduser().resolve(),
-            model_base_url=self.model_base_url,
-            default_model=self.default_model,
-            sandbox_uid=self.sandbox_uid,
-            defaults=Settings(
-                sandbox=self.sandbox,
-                image=self.image,
-                cpus=self.cpus,
-                memory=size("memory", self.memory),
-                pids=self.pids,
-                disk=size("disk", self.disk),
-                idle_timeout=self.idle_timeout,
-            ),
-            ceilings=Settings(
-                cpus=self.max_cpus,
-                memory=size("max_memory", self.max_memory),
-                pids=self.max_pids,
-                disk=size("max_disk", self.max_disk),
-                idle_timeout=self.max_idle_timeout,
-            ),
-            max_files=self.max_files,
-            web_hosts=tuple(self.web_hosts),
-            notebook_folder=self.notebook_folder,
-            max_storage=size("max_storage", self.max_storage),
-            download_uploads=self.download_uploads,
-            repository_hosts=tuple(self.repository_hosts),
-            repository_timeout=self.repository_timeout,
-            max_repository=size("max_repository", self.max_repository),
-            replay=self.replay_folder,
-            mcp=McpConfig(
-                private_hosts=self.mcp_private_hosts,
-                connect_seconds=self.mcp_connect_timeout,
-                call_seconds=self.mcp_call_timeout,
-                programs=programs(self.mcp_stdio),
-                folder=Path(root).expanduser().resolve(),
-            ),
-            python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
-        )
-
     def providers(self) -> list[SandboxProvider]:
         """The kinds of sandbox, best first."""
         from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
@@ -231,11 +95,3 @@ class JupyterAgents(ExtensionApp):
             BubblewrapProvider(),
             LandlockProvider(),
         ]
-
-
-def size(name: str, text: str) -> int:
-    """Bytes of a trait's value such as ``1GiB``; raises ValueError naming the trait."""
-    found = re.fullmatch(r"(\d+)\s*([KMGT]iB|B|)", text)
-    if found is None:
-        raise ValueError(f"JupyterAgents.{name}: {text!r} is not a size such as 512MiB or 1GiB.")
-    return int(found[1]) * UNITS[found[2]]

@@ -28,7 +28,7 @@ class Environments(Handler):
         context = self.context
         now = rfc3339(context.clock())
         environment = create_environment(self.body(CREATE), context.new_id("env"), now)
-        context.check_environment(environment)
+        context.sandboxes.check_environment(environment)
         await context.catalog.add_environment(environment)
         self.reply(environment)
 
@@ -62,7 +62,7 @@ class Environment(Handler):
 
         def make(stored: dict[str, Any]) -> dict[str, Any]:
             environment = update_environment(stored, body, now)
-            context.check_environment(environment)
+            context.sandboxes.check_environment(environment)
             return environment
 
         self.reply(await context.catalog.change("environment", environment_id, make))

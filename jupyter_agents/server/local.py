@@ -27,7 +27,7 @@ Doc = dict[str, Any]
 
 async def status(context: Context, *, embedded: bool) -> Doc:
     """What works and what does not, for `%agent` and the panel."""
-    choice = await asyncio.shield(context.choice(context.config.defaults.sandbox))
+    choice = await asyncio.shield(context.sandboxes.choice(context.config.defaults.sandbox))
     running = Where(("status IN ('running', 'rescheduling')",))
     idle = Where(("status = 'idle'",))
     replay = context.config.replay
@@ -79,8 +79,8 @@ class Doctor(Handler):
     async def get(self) -> None:
         """Probe everything anew."""
         context = self.context
-        context.choices.clear()
-        choice = await asyncio.shield(context.choice(context.config.defaults.sandbox))
+        context.sandboxes.choices.clear()
+        choice = await asyncio.shield(context.sandboxes.choice(context.config.defaults.sandbox))
         usage = await asyncio.to_thread(_disk, context.config.data_dir)
         report = await status(context, embedded=self.settings["jupyter_agents_embedded"])
         report["probes"] = [
@@ -133,7 +133,7 @@ class SessionSandbox(Handler):
         runner = context.manager.live(session_id)
         tools = None if runner is None else runner.tools
         recordings = context.recorder.recordings(session_id)
-        workspace = context.workspace(doc)
+        workspace = context.sandboxes.workspace(doc)
         root = context.config.root_dir
         self.reply(
             {
@@ -160,7 +160,7 @@ class SessionSandbox(Handler):
         data = self.context.config.data_dir
         if not all(isinstance(p, str) and _is_python(Path(p), data) for p in prefixes):
             raise InvalidRequest("python: expected folders of a Python environment on this machine.")
-        self.context.pythons[session_id] = tuple(dict.fromkeys(Path(p) for p in prefixes))
+        self.context.sandboxes.pythons[session_id] = tuple(dict.fromkeys(Path(p) for p in prefixes))
         self.reply({"python": prefixes})
 
 

@@ -16,7 +16,8 @@ from jupyter_agents.domain.environments import create_environment
 from jupyter_agents.domain.sessions import State, apply
 from jupyter_agents.ids import rfc3339
 from jupyter_agents.runtime import loop
-from jupyter_agents.runtime.context import Config, Context
+from jupyter_agents.runtime.config import Config
+from jupyter_agents.runtime.context import Context
 from jupyter_agents.runtime.streams import Subscription
 from jupyter_agents.sandbox.base import SandboxProvider
 from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
@@ -125,7 +126,7 @@ class Runtime:
         return {doc["_path"]: doc for doc in docs if doc["_path"] is not None}
 
     def workspace(self, session_id: str) -> Path:
-        return self.context.workspace(self.context.catalog.get("session", session_id))
+        return self.context.sandboxes.workspace(self.context.catalog.get("session", session_id))
 
 
 def types(events: Iterable[Doc]) -> list[str]:

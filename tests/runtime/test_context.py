@@ -9,7 +9,8 @@ import pytest
 
 from jupyter_agents.domain.environments import create_environment, update_environment
 from jupyter_agents.errors import InvalidRequest
-from jupyter_agents.runtime.context import Config, Context
+from jupyter_agents.runtime.config import Config
+from jupyter_agents.runtime.context import Context
 from jupyter_agents.sandbox.base import Probe
 from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
 from jupyter_agents.testing import ScriptedModel, say
@@ -74,7 +75,7 @@ def test_an_environment_that_cannot_be_served(config: Config, metadata: dict[str
     context = Context(config, list)
     environment = create_environment({"name": "e", "metadata": metadata}, "env_1", NOW)
     with pytest.raises(InvalidRequest, match=words):
-        context.check_environment(environment)
+        context.sandboxes.check_environment(environment)
     context.database.close()
 
 
@@ -110,7 +111,7 @@ async def test_the_hosts_of_mcp_servers_join_a_sandboxs(bare: Runtime, networkin
         doc["environment_id"],
         lambda stored: update_environment(stored, {"config": config}, NOW),
     )
-    network = bare.context._spec(doc).network
+    network = bare.context.sandboxes.spec(doc).network
     assert (None if network is None else network.allowed_hosts) == hosts
 
 

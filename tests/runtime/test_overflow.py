@@ -13,7 +13,7 @@ from typing import Any
 import docker
 import pytest
 
-from jupyter_agents.runtime.context import Config
+from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.overflow import MAX_CHARACTERS, MAX_KEPT, SHOWN, bounded, unnamed
 from jupyter_agents.sandbox.base import SandboxProvider, ToolResult
 from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
@@ -158,7 +158,7 @@ async def test_every_tool_that_can_say_so_much(boxed: tuple[Runtime, bool], kind
         assert len(preview) < 2 * SHOWN + 500 and "too many to be shown" in preview
         assert (f"{OVERFLOW}/{use}.txt" in preview) == own
     assert long[1].endswith("line 019999\n") and "line 000000\nline 000001" in long[1]
-    assert runtime.context.providers[0].kind == {"bwrap": "bubblewrap"}.get(kind, kind)
+    assert runtime.context.sandboxes.providers[0].kind == {"bwrap": "bubblewrap"}.get(kind, kind)
     assert not Path(OVERFLOW).exists()
     if own:
         await the_files_are_there(runtime, session, uses)

@@ -33,7 +33,7 @@ from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.steps import Wait, step
 from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
 from jupyter_agents.runtime import loop
-from jupyter_agents.runtime.context import Config
+from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.model import Answer
 from jupyter_agents.sandbox.base import ToolResult

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_agents.runtime.context import Config
+from jupyter_agents.runtime.config import Config
 from jupyter_agents.testing import ScriptedModel, call, say
 from tests.runtime.conftest import CUSTOM, TOOLSET, Runtime, of, only, types
 from tests.websites import Site, body, redirect, site

@@ -1,0 +1,160 @@
+"""What a session's sandbox is: which provider serves it, where its workspace lies, what it may use.
+
+Source: docs/decisions.md "Names" and "Sandbox and network".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_agents.domain import mcp
+from jupyter_agents.domain import settings as keys
+from jupyter_agents.domain.environments import allowed_hosts
+from jupyter_agents.domain.settings import Settings
+from jupyter_agents.errors import InvalidRequest, SandboxUnavailable
+from jupyter_agents.runtime.config import Config
+from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.tools import STARTING_SECONDS
+from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.beside import Beside, folder_of
+from jupyter_agents.sandbox.choose import Choice, choose
+from jupyter_agents.sandbox.workspace import FOLDER, workspace_path
+from jupyter_agents.store.catalog import Catalog
+
+Doc = dict[str, Any]
+
+Providers = Callable[[], Sequence[SandboxProvider]]
+
+
+class Sandboxes:
+    """The sandboxes of one server process.
+
+    Parameters
+    ----------
+    providers:
+        Makes the sandbox providers, best first.
+    """
+
+    def __init__(self, config: Config, providers: Providers, catalog: Catalog, mounted: Mounted) -> None:
+        self.config = config
+        self.providers = tuple(providers())
+        self.choices: dict[str, asyncio.Task[Choice]] = {}
+        self.pythons: dict[str, tuple[Path, ...]] = {}
+        self.catalog = catalog
+        self.mounted = mounted
+
+    def start(self) -> None:
+        """Find out which providers work."""
+        self.choice(self.config.defaults.sandbox)
+
+    async def close(self) -> None:
+        """End the providers' sandboxes.
+
+        A probe that is under way is let through: cut short, its first process could be left behind.
+        """
+        if self.choices:
+            await asyncio.wait(self.choices.values(), timeout=STARTING_SECONDS)
+        for task in self.choices.values():
+            task.cancel()
+        await asyncio.gather(*self.choices.values(), return_exceptions=True)
+        await asyncio.gather(*(p.close() for p in self.providers), return_exceptions=True)
+
+    def choice(self, wanted: str) -> asyncio.Task[Choice]:
+        """Which provider serves ``auto`` or a kind; probed once."""
+        if wanted not in self.choices:
+            self.choices[wanted] = asyncio.create_task(choose(self.providers, wanted))
+        return self.choices[wanted]
+
+    def check_environment(self, environment: Doc) -> None:
+        """Raises `InvalidRequest` for metadata of ours that cannot be served."""
+        keys.check_keys(environment["metadata"], keys.SHARED)
+        keys.settings(self.config.defaults, self.config.ceilings, environment["metadata"])
+
+    def check_session(self, session: Doc, environment: Doc) -> None:
+        """Raises `InvalidRequest` for what a session asks and this server cannot serve."""
+        metadata = session["metadata"]
+        keys.check_keys(metadata, keys.SHARED | keys.SESSION)
+        keys.settings(self.config.defaults, self.config.ceilings, environment["metadata"], metadata)
+        keys.max_turns(metadata, 1)
+        keys.notebook_folder(metadata)
+        mcp.check_servers(session["agent"], self.config.mcp.programs)
+        given = metadata.get("jupyter-agents/workspace")
+        if given is not None:
+            root = self.config.root_dir.resolve()
+            place = Path(os.path.normpath(root / given))
+            if not place.is_relative_to(root) or place == root or Path(given).is_absolute():
+                raise InvalidRequest(
+                    "metadata.jupyter-agents/workspace: expected a folder below the server's root, "
+                    "as a relative path."
+                )
+
+    def settings(self, session: Doc) -> Settings:
+        """What the session asks of its sandbox, defaults filled in."""
+        environment = self.catalog.find("environment", session["environment_id"]) or {"metadata": {}}
+        return keys.settings(
+            self.config.defaults,
+            self.config.ceilings,
+            environment["metadata"],
+            session["metadata"],
+        )
+
+    def workspace(self, session: Doc) -> Path:
+        """The host folder that is the session's ``/workspace``."""
+        metadata, root = session["metadata"], self.config.root_dir
+        given = metadata.get("jupyter-agents/workspace")
+        if given is not None:
+            return root / str(given)
+        notebook = metadata.get("jupyter-agents/notebook")
+        beside = None if notebook is None else Path(notebook).parent
+        title: str = session.get("workspace_title") or session["title"] or session["agent"]["name"]
+        return workspace_path(root, beside, title, session["id"])
+
+    def beside(self, session: Doc) -> Beside | None:
+        """The folder of the session's notebook, where its sandbox is to show it. Blocks."""
+        metadata = session["metadata"]
+        notebook = metadata.get("jupyter-agents/notebook")
+        if notebook is None or not self.config.notebook_folder or not keys.notebook_folder(metadata):
+            return None
+        folder = folder_of(self.config.root_dir, notebook, self.config.data_dir)
+        workspace = self.workspace(session).resolve()
+        if folder is None or folder.is_relative_to(workspace):
+            return None
+        return Beside(folder, (folder / FOLDER, workspace, self.config.data_dir.resolve()))
+
+    async def provider(self, session: Doc) -> SandboxProvider:
+        """Who starts the session's sandbox. Raises `SandboxUnavailable`."""
+        choice = await asyncio.shield(self.choice(self.settings(session).sandbox))
+        if choice.provider is None:
+            raise SandboxUnavailable(choice.reason)
+        return choice.provider
+
+    def spec(self, session: Doc) -> SandboxSpec:
+        """What the session's sandbox is started with. Blocks."""
+        asked = self.settings(session)
+        environment = self.catalog.get("environment", session["environment_id"])
+        hosts = allowed_hosts(environment, session["agent"])
+        return SandboxSpec(
+            session_id=session["id"],
+            workspace=self.workspace(session),
+            uploads=self.mounted.uploads(session["id"]),
+            mounts=self.mounted.mounts(session["id"], self._resources(session["id"])),
+            limits=Limits(cpus=asked.cpus, memory=asked.memory, pids=asked.pids, disk=asked.disk),
+            network=None if hosts == () else Network(hosts),
+            image=asked.image,
+            uid=self.config.sandbox_uid,
+            python=self.pythons.get(session["id"], self.config.python),
+            beside=self.beside(session),
+        )
+
+    def _resources(self, session_id: str) -> list[Doc]:
+        """The session's resources as they are now."""
+        found: list[Doc] = self.catalog.get("session", session_id)["resources"]
+        return found
+
+    def forget(self, session_id: str) -> None:
+        """Told of every session that is deleted."""
+        self.pythons.pop(session_id, None)
