@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_ROOT_USER_ACTION := ignore
+# How many tests run at once: most of them wait for a server, a kernel or a page.
+JOBS ?= auto
 
 SOURCES := $(shell find jupyter_agents labextension/src labextension/style -type f \
 	-not -path '*/__pycache__/*' -not -path 'jupyter_agents/labextension/*' 2>/dev/null)
@@ -22,7 +24,7 @@ lab: $(VENV)/.quickstart ## Open JupyterLab on the notebooks folder
 	@cd notebooks && $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) .
 
 test: $(VENV)/.test ## Set up, then run every test (REQUIRE=docker,bwrap,chromium: nothing may be absent)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 	cd labextension && $(JLPM) test
 
 retest: $(VENV)/.test ## Run the tests that failed last time once more, and what did not run after them

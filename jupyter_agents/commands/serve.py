@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped."""
+    _skip_grammar()
     from jupyter_agents.server.standalone import serve
 
     serve(
@@ -36,3 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
         embedded=arguments.embedded,
     )
     return 0
+
+
+def _skip_grammar() -> None:
+    """Let jsonschema do without its check of international addresses, which takes a second to import.
+
+    No schema that a Jupyter server loads has such an address; jsonschema leaves out a check that it
+    cannot import.
+    """
+    modules: dict[str, Any] = sys.modules
+    modules.setdefault("rfc3987_syntax", None)

@@ -183,15 +183,35 @@ def missing_extension(connection: Connection) -> UserError:
     )
 
 
+def begin_embedded() -> None:
+    """Where this kernel has no server, let one begin, so that the first cell waits for less of it."""
+    if find() is None:
+        with _lock:
+            _begun()
+
+
 def _embed() -> embedded.EmbeddedServer:
     global _embedded
     with _lock:
-        if _embedded is not None and not _embedded.alive:
-            _embedded.close()
+        server = _begun()
+        try:
+            server.wait()
+        except BaseException:
             _embedded = None
-        if _embedded is None:
-            _embedded = embedded.start()
-        return _embedded
+            server.close()
+            raise
+        return server
+
+
+def _begun() -> embedded.EmbeddedServer:
+    global _embedded
+    root = Path.cwd()
+    if _embedded is not None and not (_embedded.alive and _embedded.fits(root)):
+        _embedded.close()
+        _embedded = None
+    if _embedded is None:
+        _embedded = embedded.EmbeddedServer(root)
+    return _embedded
 
 
 def _token() -> str:

@@ -29,15 +29,32 @@ LOG_LIMIT = 5_000_000
 
 
 class EmbeddedServer:
-    """A running subprocess. `url` and `token` are how to reach it."""
+    """A subprocess that serves once `wait` returns. `url` and `token` are how to reach it.
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path, log: Path, begins: int) -> None:
-        self._process = process
-        self._folder = folder
-        self._begins = begins
-        self.log = log
-        self.token = (folder / "token").read_text()
+    Parameters
+    ----------
+    root_dir:
+        The folder that agents' workspaces lie in.
+    """
+
+    def __init__(self, root_dir: Path) -> None:
+        self._began_with = root_dir, _environment()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"jupyter-agents-{os.getpid()}-"))
+        _write_private(self._folder / "token", secrets.token_hex(32))
+        self.log = _log_file()
+        self._begins = self.log.stat().st_size
+        self.token = (self._folder / "token").read_text()
         self.url = ""
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                _command(self._folder, root_dir),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env=self._began_with[1],
+                start_new_session=True,
+            )
+        atexit.register(self.close)
 
     @property
     def alive(self) -> bool:
@@ -50,52 +67,41 @@ class EmbeddedServer:
         lines = self.log.read_bytes()[self._begins :].decode(errors="replace").strip().splitlines()
         return "\n".join(lines[-LOG_LINES:]) or "(nothing)"
 
+    def fits(self, root_dir: Path) -> bool:
+        """Whether one that began now would be the same: one that serves keeps what it began with."""
+        return bool(self.url) or self._began_with == (root_dir, _environment())
+
+    def wait(self) -> None:
+        """Wait until it listens.
+
+        Raises
+        ------
+        UserError
+            It ended, or did not listen within 30 seconds; the message has the end of its log.
+        """
+        ready = self._folder / "ready.json"
+        deadline = time.monotonic() + START_SECONDS
+        while not self.url and self.alive and time.monotonic() < deadline:
+            if ready.exists():
+                self.url = str(json.loads(ready.read_text())["url"])
+            else:
+                time.sleep(0.02)
+        if not self.url:
+            raise UserError(
+                f"The embedded agents server did not start. Its log is {self.log}; "
+                f"the end of it:\n{self.last_words}"
+            )
+
     def close(self) -> None:
         """End the server and forget its token. Idempotent."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
-            self._process.wait(STOP_SECONDS)
+            self._process.wait(STOP_SECONDS if self.url else 0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def start(root_dir: Path | None = None) -> EmbeddedServer:
-    """Start a server and wait until it listens.
-
-    Parameters
-    ----------
-    root_dir:
-        The folder that agents' workspaces lie in; the current one by default.
-
-    Raises
-    ------
-    UserError
-        It ended, or did not listen within 30 seconds; the message has the end of its log.
-    """
-    folder = Path(tempfile.mkdtemp(prefix=f"jupyter-agents-{os.getpid()}-"))
-    _write_private(folder / "token", secrets.token_hex(32))
-    log = _log_file()
-    begins = log.stat().st_size
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            _command(folder, root_dir or Path.cwd()),
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            env=_environment(),
-            start_new_session=True,
-        )
-    server = EmbeddedServer(process, folder, log, begins)
-    atexit.register(server.close)
-    try:
-        server.url = _wait(server, folder / "ready.json")
-    except BaseException:
-        server.close()
-        raise
-    return server
 
 
 def _command(folder: Path, root_dir: Path) -> list[str]:
@@ -111,20 +117,6 @@ def _environment() -> dict[str, str]:
     """This kernel's environment, less what names another server."""
     dropped = ("JPY_PARENT_PID", "JUPYTER_TOKEN", "JUPYTER_AGENTS_URL", "JUPYTER_AGENTS_TOKEN")
     return {key: value for key, value in os.environ.items() if key not in dropped}
-
-
-def _wait(server: EmbeddedServer, ready: Path) -> str:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if ready.exists():
-            return str(json.loads(ready.read_text())["url"])
-        if not server.alive:
-            break
-        time.sleep(0.02)
-    raise UserError(
-        f"The embedded agents server did not start. Its log is {server.log}; "
-        f"the end of it:\n{server.last_words}"
-    )
 
 
 def _log_file() -> Path:

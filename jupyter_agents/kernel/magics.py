@@ -6,6 +6,7 @@ message without a traceback and counts as failed, so that "Run All", papermill a
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 
 from jupyter_agents.kernel import commands, options, toolbox, variables
 from jupyter_agents.kernel.call import call, expand
+from jupyter_agents.kernel.client import begin_embedded
 from jupyter_agents.kernel.completion import complete
 from jupyter_agents.kernel.known import Known
 from jupyter_agents.kernel.notebook import Notebook, current
@@ -135,7 +137,10 @@ _document(AgentMagics.agent_cell, CELL_HELP)
 
 
 def load(shell: InteractiveShell) -> Notebook:
-    """Register the magics in `shell`. The SDK is imported in the background meanwhile."""
+    """Register the magics in `shell`.
+
+    The SDK is imported meanwhile, and where there is no server one begins, in the background.
+    """
     notebook = current()
     shell.register_magics(AgentMagics(shell, notebook))
     hooks: Any = shell
@@ -154,6 +159,8 @@ def _completer(notebook: Notebook, shell: Any) -> Callable[[Any, Any], list[str]
 
 
 def _warm_up() -> None:
+    with contextlib.suppress(OSError):
+        begin_embedded()
     import_module("anthropic")
     import_module("anthropic.types.beta.sessions")
     import_module("anthropic.resources.beta.beta")

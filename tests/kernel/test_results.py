@@ -27,6 +27,9 @@ class Point:
 
 
 class Marked:
+    def __repr__(self) -> str:
+        return "<marked>"
+
     def _repr_markdown_(self) -> str:
         return "**marked**"
 
