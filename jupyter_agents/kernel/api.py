@@ -6,7 +6,6 @@ Source: docs/decisions.md "Magics".
 from __future__ import annotations
 
 import asyncio
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -95,6 +94,7 @@ def run(
     ask: Sequence[str] = (),
     timeout: float | None = None,
     background: bool = False,
+    no_notebook: bool = False,
 ) -> Run:
     """Send `prompt` to an agent and wait for the turn's end.
 
@@ -136,6 +136,8 @@ def run(
         Seconds after which the turn is stopped.
     background:
         Come back once the message is sent; `Run.wait` waits for the end.
+    no_notebook:
+        Keep the notebook's folder out of the session's sandbox.
 
     Raises
     ------
@@ -143,7 +145,7 @@ def run(
         The call could not be made, or the turn failed, was refused or reached its budget.
     """
     options = _options(agent, new, session, env, files, budget, max_turns, on_ask, record, replay, tools)
-    _more(options, inputs, pickle, max_mb, ask, timeout, background)
+    _more(options, inputs, pickle, max_mb, ask, timeout, no_notebook, background)
     try:
         return call(current(), options, prompt, on_ask=_on_ask(background), say=print, keep=lambda run: None)
     except Exception as error:
@@ -169,12 +171,13 @@ async def arun(
     max_mb: float = MAX_MB,
     ask: Sequence[str] = (),
     timeout: float | None = None,
+    no_notebook: bool = False,
 ) -> Run:
     """`run`, for asyncio: other tasks go on meanwhile, and cancelling it stops the turn."""
     options = await asyncio.to_thread(
         _options, agent, new, session, env, files, budget, max_turns, on_ask, record, replay, tools
     )
-    _more(options, inputs, pickle, max_mb, ask, timeout)
+    _more(options, inputs, pickle, max_mb, ask, timeout, no_notebook)
     notebook = current()
     try:
         given = await asyncio.to_thread(prepare, options)
@@ -238,6 +241,7 @@ def _more(
     max_mb: float,
     ask: Sequence[str],
     timeout: float | None,
+    no_notebook: bool,
     background: bool = False,
 ) -> None:
     """Add what is sent along, and how the call is followed."""
@@ -249,6 +253,7 @@ def _more(
             raise AgentError(f"inputs: {name!r} is not a variable's name.")
     options.inputs, options.pickle, options.max_mb = dict(inputs or {}), pickle, max_mb
     options.ask, options.timeout, options.background = list(ask), timeout, background
+    options.no_notebook = no_notebook
 
 
 def _options(
@@ -287,14 +292,4 @@ def _options(
 
 
 def _on_ask(background: bool = False) -> str:
-    return current().on_ask(_interactive(), background)
-
-
-def _interactive() -> bool:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    if InteractiveShell.initialized():
-        kernel = getattr(InteractiveShell.instance(), "kernel", None)
-        if kernel is not None:
-            return bool(getattr(kernel, "_allow_stdin", False))
-    return sys.stdin is not None and sys.stdin.isatty()
+    return current().on_ask(front.can_type(), background)

@@ -9,6 +9,7 @@ Source: docs/decisions.md "Magics", docs/local-api.md.
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 from jupyter_agents.kernel.client import Connection
@@ -29,6 +30,17 @@ def kernel_id() -> str | None:
     file = str(getattr(getattr(kernel, "parent", None), "connection_file", ""))
     found = CONNECTION_FILE.fullmatch(re.split(r"[\\/]", file)[-1])
     return found[1] if found else None
+
+
+def can_type() -> bool:
+    """Whether someone can type an answer here."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    if InteractiveShell.initialized():
+        kernel = getattr(InteractiveShell.instance(), "kernel", None)
+        if kernel is not None:
+            return bool(getattr(kernel, "_allow_stdin", False))
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 async def page(connection: Connection) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ from jupyter_agents.kernel.skew import skew
 from jupyter_agents.kernel.worker import Worker
 
 NOTEBOOK = "jupyter-agents/notebook"
+NOTEBOOK_FOLDER = "jupyter-agents/notebook-folder"
 LONGEST_VALUE = 512
 
 Key = tuple[str, int, str]
@@ -185,7 +186,7 @@ class Notebook:
             agent_id=agent.id,
             agent_version=agent.version,
             environment_id=environment.id,
-            metadata=self._metadata(options.max_turns, agent),
+            metadata=self._metadata(options, agent),
             resources=await files.upload(connection, options.given),
             budget_cents=options.budget,
             python=(sys.prefix, sys.base_prefix),
@@ -223,6 +224,8 @@ class Notebook:
         sessions = found.connection.sdk.beta.sessions
         if options.max_turns is not None:
             await sessions.update(found.id, metadata={agents.MAX_TURNS: str(options.max_turns)})
+        if options.no_notebook and (found.resource.metadata or {}).get(NOTEBOOK_FOLDER) != "no":
+            raise AgentError("This session may see the notebook's folder since it began: add --new.")
         if options.budget is None:
             return
         budget = found.resource.budget
@@ -239,9 +242,11 @@ class Notebook:
         """The notebook's path where it is known, this folder's otherwise."""
         return self.path or os.environ.get("JPY_SESSION_NAME") or str(Path.cwd())
 
-    def _metadata(self, max_turns: int | None, agent: Any) -> dict[str, str]:
-        turns_limit = max_turns or (agent.metadata or {}).get(agents.MAX_TURNS)
+    def _metadata(self, options: Namespace, agent: Any) -> dict[str, str]:
+        turns_limit = options.max_turns or (agent.metadata or {}).get(agents.MAX_TURNS)
         metadata = {agents.MAX_TURNS: str(turns_limit)} if turns_limit else {}
         if len(self.location) <= LONGEST_VALUE:
             metadata[NOTEBOOK] = self.location
+        if options.no_notebook:
+            metadata[NOTEBOOK_FOLDER] = "no"
         return metadata

@@ -81,6 +81,7 @@ def call_parser() -> Parser:
     add("-o", "--output", metavar="VAR", type=_variable, help="put the Run into this variable")
     add("--record", metavar="FILE", help="write the session's run file here")
     add("--replay", metavar="FILE", help="answer from this run file instead of a model")
+    add("--no-notebook", action="store_true", help="keep the notebook's folder out of the session")
     add("--max-turns", metavar="N", type=_positive, help="model requests a turn may take (200)")
     add("--budget", metavar="USD", type=_cents, help="what the session may cost by list prices")
     add("--on-ask", choices=ON_ASK, help="where a call waits; by default wait for the page's buttons")

@@ -303,6 +303,18 @@ def test_a_budget_stops_the_work_and_a_higher_one_lets_it_go_on(kernel: Kernel, 
     assert "Spend" in asked and "ran" in asked and "More" in asked
 
 
+def test_a_session_that_may_not_see_the_notebooks_folder(kernel: Kernel, model: ScriptedModel) -> None:
+    define(kernel, "shy")
+    model.script[:] = [[say("Hello.")], [say("Hello.")], [say("Hello.")]]
+    metadata = "print(_run.session.resource.metadata.get('jupyter-agents/notebook-folder'))"
+    assert kernel.run("%%agent shy\nHi").status == "ok"
+    assert kernel.run(metadata).printed.strip() == "None"
+    fails(kernel.run("%%agent shy --no-notebook\nHi"), "add --new")
+    assert kernel.run("%%agent shy --no-notebook --new\nHi").status == "ok"
+    assert kernel.run(metadata).printed.strip() == "no"
+    assert kernel.run("%%agent shy --no-notebook\nMore").status == "ok"
+
+
 def test_a_message_that_meets_the_budget_ends_its_cell(kernel: Kernel, model: ScriptedModel) -> None:
     define(kernel, "saver")
     dear = {"input_tokens": 20_000, "output_tokens": 10}
