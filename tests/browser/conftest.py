@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import Lab, need, started
+from jupyter_agents.testing import ScriptedModel
+from tests.browser.lab import Lab, Place, need, started
 
 
 @pytest.fixture(scope="package")
@@ -34,6 +35,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("lab")
     with started(home, {"fake_agents": True, "jupyter_agents": False}) as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A JupyterLab, which serves Notebook too, with the real server and a scripted model."""
+    home = tmp_path_factory.mktemp("place")
+    need("notebook", find_spec("notebook"))
+    extensions = {"jupyter_agents": True, "notebook": True}
+    with ScriptedModel() as model:
+        variables = {"JUPYTER_AGENTS_MODEL_URL": model.url, "JUPYTER_AGENTS_DATA_DIR": str(home / "agents")}
+        with started(home, extensions, **variables) as lab:
+            yield lab, model
 
 
 @pytest.fixture

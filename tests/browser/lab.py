@@ -19,6 +19,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from jupyter_agents.testing import ScriptedModel
+
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "jupyter_agents" / "labextension"
 MIME = "application/vnd.jupyter-agents.run+json"
@@ -66,6 +68,10 @@ class Lab:
 
     def page_url(self, name: str) -> str:
         return f"{self.url}lab/tree/{name}?reset&token={TOKEN}"
+
+
+Place = tuple[Lab, ScriptedModel]
+"""A JupyterLab with the real server extension, and the model that it asks."""
 
 
 def need(what: str, found: object) -> None:
@@ -156,6 +162,11 @@ def open_with_kernel(page: Any, url: str) -> None:
     """Open a notebook and wait until its kernel answers."""
     page.goto(url)
     page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()
+
+
+def in_lab(page: Any, lab: Lab, name: str) -> None:
+    """`open_with_kernel` by the notebook's name; see `open_in_notebook`."""
+    open_with_kernel(page, lab.page_url(name))
 
 
 def open_in_notebook(page: Any, lab: Lab, name: str) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-from jupyter_agents.testing import ScriptedModel, call, say
-from tests.browser.lab import Lab, need, open_in_notebook, open_notebook, open_with_kernel, started
+from jupyter_agents.testing import call, say
+from tests.browser.lab import Lab, Place, in_lab, open_in_notebook, open_notebook
 from tests.browser.runs import run, tool
 
 AGENT = """%load_ext jupyter_agents
@@ -27,24 +26,6 @@ _made = current().connect().client.beta.agents.create(name=NAME, model="claude-o
 COMMAND = "echo forty-two | tee answer.txt"
 NUMBERS = itertools.count(1)
 UNKNOWN = "sesn_01Nobody11111111111111111"
-
-Place = tuple[Lab, ScriptedModel]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A JupyterLab, which serves Notebook too, with the real server and a scripted model."""
-    home = tmp_path_factory.mktemp("approvals")
-    need("notebook", find_spec("notebook"))
-    extensions = {"jupyter_agents": True, "notebook": True}
-    with ScriptedModel() as model:
-        variables = {"JUPYTER_AGENTS_MODEL_URL": model.url, "JUPYTER_AGENTS_DATA_DIR": str(home / "agents")}
-        with started(home, extensions, **variables) as lab:
-            yield lab, model
-
-
-def in_lab(page: Any, lab: Lab, name: str) -> None:
-    open_with_kernel(page, lab.page_url(name))
 
 
 def asked(
