@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_agents.domain.compaction import MAX_COMPACTIONS
@@ -112,6 +112,15 @@ def step(state: State) -> Step:
     return _from_running(state)
 
 
+def goes_on(state: State, call: Call) -> bool:
+    """Whether a result of `call`, given now, leads straight to a model request: no other call is open, no
+    client has spoken, and nothing ends the turn."""
+    others = any(not other.done for other in state.calls.values() if other.id != call.id)
+    if others or state.queue or state.exhausted or state.status != "running":
+        return False
+    return _ask_or_end(replace(state, owes=True)) == CallModel([])
+
+
 def queued_messages(state: State) -> list[Doc]:
     """The messages that the model is given next: the user's, then the system's, which follow a user turn."""
     users = [event for event in state.queue if event["type"] == "user.message"]
@@ -145,6 +154,8 @@ def _from_idle(state: State) -> Step:
 
 
 def _from_running(state: State) -> Step:
+    if state.request is not None and not state.window.compacting:
+        return CallModel([])
     open_calls = [call for call in state.calls.values() if not call.done]
     denied = [call for call in open_calls if call.denied]
     if denied:

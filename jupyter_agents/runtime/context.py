@@ -126,7 +126,7 @@ class Context:
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""
         self.sandboxes.start()
-        await self.manager.start()
+        await asyncio.gather(self.manager.start(), asyncio.to_thread(self.endpoint.prepare))
         self._sweeping = asyncio.create_task(self._sweep(), name="sweep the store")
 
     async def stop(self) -> None:

@@ -93,6 +93,12 @@ class Endpoint:
             )
         return self._clients[place]
 
+    def prepare(self) -> None:
+        """Make the client ahead of the first request, where one can be made. Blocks for some 50 ms: that
+        long certificates take to load."""
+        if self.problem() is None:
+            self.client()
+
     def login(self, key: str) -> None:
         """Keep a key; it is used from the next request on."""
         if not key.strip() or len(key) > 1000 or not key.isascii() or not key.isprintable():

@@ -28,6 +28,7 @@ from jupyter_agents.domain.steps import (
     Settle,
     StartTurn,
     Step,
+    goes_on,
     queued_messages,
 )
 from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
@@ -43,6 +44,7 @@ Drafts = Sequence[Draft] | Callable[[], Sequence[Draft]]
 """What to append; a function is called when its turn has come, and sees the state of that moment."""
 
 INTERRUPTED = "Tool execution was interrupted before completion. Please retry."
+START = {"type": "span.model_request_start"}
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 
@@ -145,12 +147,17 @@ async def _look_at_servers(session: Session, messages: list[Doc]) -> list[Doc]:
 
 async def _call_model(session: Session, messages: list[Doc]) -> None:
     """Ask the model. Its request need not wait for the start of its span to be durable: it tells no
-    client, and previews are held back until then."""
+    client, and previews are held back until then. It may stand in the journal already, behind the result
+    that led to it."""
     stamp = session.stamp
-    echoes = [stamp.event(message) for message in messages]
-    start = stamp.event({"type": "span.model_request_start"})
-    opening = asyncio.create_task(session.append([*echoes, start]))
     previews = Previews(stamp.new_id, session.preview)
+    if session.state.request is not None:
+        previews.release()
+        await session.append(await _ask(session, session.state.request, previews))
+        return
+    echoes = [stamp.event(message) for message in messages]
+    start = stamp.event(START)
+    opening = asyncio.create_task(session.append([*echoes, start]))
     opening.add_done_callback(previews.release)
     if echoes:
         await opening
@@ -181,10 +188,7 @@ async def _run_tools(session: Session, calls: list[Call]) -> None:
     """One after the other, as the model wrote them: an edit may follow the write of its file."""
     for call in calls:
         await _run_tool(session, call)
-    notes = "\n".join(session.tools.notes)
-    drafts = _left_behind(session, await session.tools.settle())
-    if notes != session.state.notes.get("sandbox", ""):
-        drafts.append(session.stamp.private("private.note", {"name": "sandbox", "text": notes}))
+    drafts = [*_left_behind(session, await session.tools.settle()), *_noted(session)]
     if drafts:
         await session.append(drafts)
 
@@ -193,15 +197,34 @@ async def _run_tool(session: Session, call: Call) -> None:
     try:
         outcome = await session.tools.call(call)
     except SandboxUnavailable as error:
-        drafts = [result_draft(session.stamp, call, ToolResult.text(str(error), is_error=True))]
+        failed_call = [result_draft(session.stamp, call, ToolResult.text(str(error), is_error=True))]
         if not error.was_running:
             body = events.error("unknown_error", f"There is no sandbox to run tools in. {error}", "exhausted")
-            drafts.append(session.stamp.event(body))
-        await session.append(drafts)
+            failed_call.append(session.stamp.event(body))
+        await session.append(failed_call)
         return
     lacking = [_lacking(session.stamp, problem) for problem in outcome.problems]
     draft = result_draft(session.stamp, call, outcome.result, outcome.changes, outcome.usage)
-    await session.append([*lacking, draft])
+
+    def drafts() -> list[Draft]:
+        follows = [] if outcome.usage else _going_on(session, call)
+        return [*lacking, draft, *_noted(session), *follows]
+
+    await session.append(drafts)
+
+
+def _noted(session: Session) -> list[Draft]:
+    """What the model should know of the sandbox, where that has changed."""
+    text = "\n".join(session.tools.notes)
+    if text == session.state.notes.get("sandbox", ""):
+        return []
+    return [session.stamp.private("private.note", {"name": "sandbox", "text": text})]
+
+
+def _going_on(session: Session, call: Call) -> list[Draft]:
+    """The start of the next model request, where the result of `call` leads to it: one commit for both."""
+    asks = goes_on(session.state, call) and not session.tools.mcp.due(session.state)
+    return [session.stamp.event(START)] if asks else []
 
 
 def _lacking(stamp: Stamp, problem: Problem) -> Draft:

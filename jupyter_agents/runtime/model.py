@@ -6,16 +6,18 @@ become `ModelError` in plain words, transient or not. Source: docs/decisions.md 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from jupyter_agents.domain import compaction
+from jupyter_agents.domain.arriving import Arriving
 from jupyter_agents.errors import ModelError
 
 if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
+    from anthropic import AsyncAnthropic, AsyncStream
 
 Doc = dict[str, Any]
 Preview = Callable[[Literal["text", "thinking", "other"], int, str], None]
@@ -35,8 +37,6 @@ TOO_LONG = re.compile(
     r"|too many (input )?tokens|exceeds? the (available|maximum) (context|number of tokens)",
     re.IGNORECASE,
 )
-COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-CONTENT_ONLY = frozenset({"citations", "caller", "parsed_output", "encrypted_content"})
 
 
 @dataclass(frozen=True)
@@ -95,35 +95,43 @@ class AnthropicModel:
 
     async def _stream(self, request: Doc, preview: Preview) -> Answer:
         kinds: dict[int, Literal["text", "thinking", "other"]] = {}
-        async with self._opened(request) as stream:
+        arriving = Arriving()
+        async with await self._opened(request) as stream:
             async for event in stream:
-                if event.type == "content_block_start":
-                    kind = event.content_block.type
-                    kinds[event.index] = (
-                        "text" if kind == "text" else "thinking" if "thinking" in kind else "other"
-                    )
-                    preview(kinds[event.index], event.index, "")
-                elif event.type == "content_block_delta" and event.delta.type == "text_delta":
-                    preview("text", event.index, event.delta.text)
-            message = await stream.get_final_message()
-        if message.stop_reason is None:
+                news = arriving.take(event)
+                if news is None:
+                    continue
+                index, kind, text = news
+                if index not in kinds:
+                    kinds[index] = "text" if kind == "text" else "thinking" if "thinking" in kind else "other"
+                preview(kinds[index], index, text)
+        if arriving.stop_reason is None:
             raise ModelError(
                 "The model's answer broke off.", type="model_request_failed_error", transient=True
             )
         return Answer(
-            content=[_block(block) for block in message.content],
-            stop_reason=message.stop_reason,
-            stop_details=message.stop_details.to_dict() if message.stop_details else None,
-            usage=_usage(message.usage),
-            model=message.model,
-            id=message.id,
+            content=arriving.content,
+            stop_reason=arriving.stop_reason,
+            stop_details=arriving.message.get("stop_details"),
+            usage=arriving.counts,
+            model=str(arriving.message.get("model", "")),
+            id=str(arriving.message.get("id", "")),
         )
 
-    def _opened(self, request: Doc) -> Any:
-        """The stream of an answer; what only a beta of the Messages API takes goes to that."""
-        if "compaction" in request_features(request):
-            return self._client.beta.messages.stream(**request, betas=[COMPACTION_BETA])
-        return self._client.messages.stream(**request)
+    async def _opened(self, request: Doc) -> AsyncStream[object]:
+        """The events of an answer as they are on the wire: the SDK's own models of them, and its copy of the
+        whole thread, cost more than all the rest of a call. What only a beta takes goes to that."""
+        from anthropic import AsyncStream
+
+        beta = "compaction" in request_features(request)
+        return await self._client.post(
+            "/v1/messages?beta=true" if beta else "/v1/messages",
+            content=_encoded(request | {"stream": True}),
+            options={"headers": {"anthropic-beta": COMPACTION_BETA}} if beta else {},
+            cast_to=object,
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
 
     async def _explain(self, error: Exception, request: Doc) -> ModelError:
         import anthropic
@@ -244,18 +252,5 @@ def _unmarked(block: Doc) -> Doc:
     return {k: v for k, v in block.items() if k != "cache_control"}
 
 
-def _block(block: Any) -> Doc:
-    found: Doc = block.to_dict(mode="json")
-    return {k: v for k, v in found.items() if not (k in CONTENT_ONLY and v is None)}
-
-
-def _usage(usage: Any) -> Doc:
-    """Token counts; those of the endpoint's own compaction are told apart there, and belong to it."""
-    iterations = getattr(usage, "iterations", None) or []
-    parts = [usage, *(part for part in iterations if part.type == "compaction")]
-    counts = {key: sum(getattr(part, key) or 0 for part in parts) for key in COUNTS}
-    hourly = [part.cache_creation.ephemeral_1h_input_tokens for part in parts if part.cache_creation]
-    counts |= {"ephemeral_1h_input_tokens": sum(hourly)} if hourly else {}
-    if usage.server_tool_use is not None and usage.server_tool_use.web_search_requests:
-        counts["web_search_requests"] = usage.server_tool_use.web_search_requests
-    return counts
+def _encoded(request: Doc) -> bytes:
+    return json.dumps(request, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

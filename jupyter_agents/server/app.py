@@ -5,6 +5,7 @@ Source: docs/decisions.md "Names" (traits, environment variables, routes).
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,11 @@ class JupyterAgents(Traits, ExtensionApp):
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
-        """Called on the running loop, once the server listens."""
+        """Called on the running loop, once the server listens.
+
+        What the process has loaded stays, and is taken from the garbage collector: each of its full
+        rounds through that would stop the loop for more than 100 ms.
+        """
         parent: Any = super()
         await parent._start_jupyter_server_extension(serverapp)
         if not hasattr(self, "context"):
@@ -74,6 +79,8 @@ class JupyterAgents(Traits, ExtensionApp):
         url = serverapp.connection_url.rstrip("/")
         self.context.endpoint.own_urls = (f"{url}/{ROOT}",)
         await self.context.start()
+        if not gc.get_freeze_count():
+            gc.freeze()
 
     async def stop_extension(self) -> None:
         """End sandboxes and streams, then close the store."""

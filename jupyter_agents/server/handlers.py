@@ -95,6 +95,9 @@ class Handler(APIHandler):
         super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
 
+    def compute_etag(self) -> None:
+        """None: nobody may keep an answer, so there is nothing to compare a digest with."""
+
     def body(self, validate: wire.Validator | None = None) -> Doc:
         """The JSON body, checked. An empty body is an empty object."""
         raw = self.request.body

@@ -106,8 +106,9 @@ class Journal:
         """Client events that have not been processed yet, as JSON, oldest first."""
         rows = self._database.read(
             lambda c: c.execute(
-                "SELECT event FROM records AS q WHERE session_id = ? AND kind = 'queued' AND NOT EXISTS "
-                "(SELECT 1 FROM records AS e WHERE e.session_id = q.session_id AND e.kind = 'event' "
+                "SELECT event FROM records AS q INDEXED BY records_queued "
+                "WHERE session_id = ? AND kind = 'queued' AND NOT EXISTS (SELECT 1 "
+                "FROM records AS e WHERE e.session_id = q.session_id AND e.kind = 'event' "
                 "AND e.seq > q.seq AND e.id = q.id) ORDER BY seq",
                 (session_id,),
             ).fetchall()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,12 @@ from jupyter_agents.domain.steps import (
     Stop,
     Wait,
     begins,
+    goes_on,
     step,
 )
 from tests.domain.talk import USAGE, Talk, text
+
+Doc = dict[str, Any]
 
 BUDGET = {"budget": {"type": "limit", "max_list_cost": {"amount": "1", "currency": "USD"}}}
 DEAR = USAGE | {"input_tokens": 2000}
@@ -470,3 +474,39 @@ def test_a_terminated_session_stops() -> None:
     talk.message()
     talk.event({"type": "session.status_terminated"})
     assert step(talk.state) == Stop()
+
+
+def test_the_last_result_of_an_answer_goes_on_to_the_model() -> None:
+    talk = Talk()
+    talk.turn()
+    one, two = talk.calls("allow", "allow")
+    assert not goes_on(talk.state, talk.state.calls[one])
+    talk.result(one)
+    assert goes_on(talk.state, talk.state.calls[two])
+    talk.message("wait")
+    assert not goes_on(talk.state, talk.state.calls[two])
+
+
+@pytest.mark.parametrize(
+    ("answer", "more"),
+    [({"usage": DEAR}, BUDGET), ({}, {"metadata": {"jupyter-agents/max-turns": "1"}})],
+)
+def test_a_result_at_a_limit_does_not_go_on(answer: Doc, more: Doc) -> None:
+    talk = Talk(**more)
+    talk.turn()
+    (call,) = talk.calls("allow", **answer)
+    assert not goes_on(talk.state, talk.state.calls[call])
+    talk.result(call)
+    assert isinstance(step(talk.state), EndTurn)
+
+
+def test_a_request_that_was_begun_is_made_whatever_came_meanwhile() -> None:
+    talk = Talk(metadata={"jupyter-agents/max-turns": "2"})
+    talk.turn()
+    (call,) = talk.calls("allow")
+    talk.result(call)
+    talk.ask()
+    talk.message("and this")
+    assert step(talk.state) == CallModel([])
+    interrupt = talk.interrupt()
+    assert step(talk.state) == Interrupt(talk.state.queue[-1]) and talk.state.queue[-1]["id"] == interrupt

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import stat
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -95,6 +96,15 @@ async def test_one_client_for_each_address_and_key(tmp_path: Path) -> None:
     assert endpoint.client() is first
     endpoint.login("sk-new")
     assert endpoint.client() is not first and endpoint.client().api_key == "sk-new"
+    await endpoint.close()
+
+
+async def test_the_client_is_there_before_the_first_request(tmp_path: Path) -> None:
+    made(tmp_path).prepare()
+    endpoint = made(tmp_path, "http://localhost:1")
+    endpoint.prepare()
+    with patch("anthropic.AsyncAnthropic", side_effect=AssertionError("another one")):
+        assert not endpoint.client().is_closed()
     await endpoint.close()
 
 

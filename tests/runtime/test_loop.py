@@ -60,6 +60,24 @@ async def test_the_events_of_a_turn_with_one_bash_call_in_their_order(runtime: R
     assert only(events, "session.usage")["usage"]["input_tokens"] == 200
 
 
+async def test_a_result_and_the_start_of_the_next_request_are_one_commit(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits: list[list[str]] = []
+    append = runtime.context.journal.append
+
+    async def counted(session_id: str, after: int, drafts: Any, also: Any = None) -> Any:
+        commits.append([draft.event["type"] for draft in drafts])
+        return await append(session_id, after, drafts, also)
+
+    monkeypatch.setattr(runtime.context.journal, "append", counted)
+    uses = [call("bash", command="echo a"), call("bash", command="echo b")]
+    await runtime.turn(await runtime.session(script=[uses, [say("Done.")]]), "go")
+    result, start = "agent.tool_result", "span.model_request_start"
+    assert [c for c in commits if result in c] == [[result], [result, start]]
+    assert sum(commit.count(start) for commit in commits) == 2
+
+
 async def test_the_model_gets_the_result_and_its_own_words_back(runtime: Runtime) -> None:
     thought = think("Let me see.")
     use = call("bash", command="echo hi; false")

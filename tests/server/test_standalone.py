@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Home
+from tests.support import Home, serving
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,14 @@ def test_a_setting_that_cannot_be_used_ends_the_server_with_a_sentence(
     assert done.stderr.rstrip().splitlines()[-1].startswith("jupyter-agents: ")
     assert said in done.stderr.rstrip().splitlines()[-1]
     assert not (tmp_path / "ready").exists()
+
+
+def test_what_a_server_has_loaded_is_out_of_the_garbage_collectors_way(tmp_path: Path) -> None:
+    home, told = Home(tmp_path / "home", "http://127.0.0.1:9"), tmp_path / "told"
+    (home.folder / "config" / "jupyter_server_config.py").write_text(
+        "import atexit, gc, pathlib\n"
+        f"atexit.register(lambda: pathlib.Path({str(told)!r}).write_text(str(gc.get_freeze_count())))"
+    )
+    with serving(home) as server:
+        assert server.request("GET", "local/status").status_code == 200
+    assert int(told.read_text()) > 100_000
