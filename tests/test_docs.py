@@ -37,7 +37,7 @@ def test_every_trait_is_documented(name: str) -> None:
     assert f"`{name}`" in page("configuration.md")
 
 
-@pytest.mark.parametrize("key", sorted((settings.SHARED | settings.SESSION) - {"hosting"}))
+@pytest.mark.parametrize("key", sorted(settings.SHARED | settings.SESSION))
 def test_every_metadata_key_is_documented(key: str) -> None:
     assert f"`jupyter-agents/{key}`" in page("configuration.md")
 

@@ -111,7 +111,7 @@ class Context:
                 tools=self._tools,
                 check=self.sandboxes.check_session,
                 places=lambda doc: [NOTEBOOK_NOTE] if self.sandboxes.beside(doc) else [],
-                idle_timeout=lambda doc: self.sandboxes.settings(doc).idle_timeout,
+                life=lambda doc: self.sandboxes.settings(doc).life,
                 turn_ended=self.recorder.write_soon,
                 forget=self._forget,
                 write=self.database.write,

@@ -17,6 +17,7 @@ from typing import Any
 
 from jupyter_agents.domain import session_object
 from jupyter_agents.domain.events import Draft, Stamp, terminated
+from jupyter_agents.domain.hosting import Life
 from jupyter_agents.domain.sessions import State, fold
 from jupyter_agents.errors import Conflict, InvalidRequest
 from jupyter_agents.ids import Clock, NewId, rfc3339
@@ -24,6 +25,7 @@ from jupyter_agents.runtime.attachments import Attachments
 from jupyter_agents.runtime.creation import Creator
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.follow import Follower
+from jupyter_agents.runtime.idle import IdleWatch
 from jupyter_agents.runtime.model import Model
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.repositories import Repositories
@@ -37,7 +39,6 @@ from jupyter_agents.store.ownership import Ownership
 
 Doc = dict[str, Any]
 
-SWEEP_SECONDS = 15.0
 MOST_FILES = 100
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Parts:
     tools: Callable[[Doc], SessionTools]
     check: Callable[[Doc, Doc], None]
     places: Callable[[Doc], list[str]]
-    idle_timeout: Callable[[Doc], float]
+    life: Callable[[Doc], Life]
     turn_ended: Callable[[str], None]
     forget: Callable[[str], None]
     write: Callable[[Callable[[sqlite3.Connection], None]], Any]
@@ -98,6 +99,7 @@ class SessionManager:
         self._follower = Follower(
             parts.journal, parts.catalog, parts.hub, self._runners.__contains__, parts.clock, parts.new_id
         )
+        self._idle = IdleWatch(self._runners, parts.life, self._give_up, parts.clock)
         self._services = Services(
             journal=parts.journal,
             hub=parts.hub,
@@ -107,14 +109,14 @@ class SessionManager:
             dropped=parts.dropped,
             resolve=self._attachments.resolve,
             project=_project,
-            turn_ended=parts.turn_ended,
+            turn_ended=self._turn_ended,
         )
 
     async def start(self) -> None:
         """Let sessions that were running go on, and look after streams and idle sandboxes."""
         self._tasks = [
             asyncio.create_task(self._follower.run(), name="follow journals"),
-            asyncio.create_task(self._sweep(), name="end idle sandboxes"),
+            asyncio.create_task(self._idle.run(), name="look after idle sandboxes"),
         ]
         for session_id in self.parts.catalog.unsettled():
             try:
@@ -130,6 +132,7 @@ class SessionManager:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.parts.hub.close()
+        await self._idle.close()
         await asyncio.gather(*(runner.close() for runner in self._runners.values()))
         self._runners.clear()
         self.parts.ownership.close()
@@ -307,15 +310,13 @@ class SessionManager:
             del self._runners[runner.id]
             self.parts.ownership.release(runner.id)
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            now = self.parts.clock()
-            for runner in list(self._runners.values()):
-                unused = (now - runner.tools.used_at).total_seconds()
-                if unused > self.parts.idle_timeout(runner.state.session) and runner.retire():
-                    async with self._lock(runner.id):
-                        await self._unload(runner)
+    async def _give_up(self, runner: SessionRunner) -> None:
+        async with self._lock(runner.id):
+            await self._unload(runner)
+
+    def _turn_ended(self, session_id: str) -> None:
+        self.parts.turn_ended(session_id)
+        self._idle.turn_ended(session_id)
 
 
 def _refuse_running(runner: SessionRunner, what: str) -> None:

@@ -155,6 +155,9 @@ class DockerProvider:
                 with engine.in_words():
                     await asyncio.to_thread(add_file, client, name, spec, mount)
 
+            async def freeze(stop: bool) -> None:
+                await asyncio.to_thread(engine.freeze, client, name, stop)
+
             undo.push_async_callback(asyncio.to_thread, engine.remove, client, name)
             await _settled(engine.create, client, request)
             where, version = engine.endpoint(client), client.api.api_version
@@ -180,6 +183,7 @@ class DockerProvider:
             limits=spec.limits,
             limit_hit=limit_hit,
             add_file=add,
+            freeze=freeze,
             on_close=clean_up,
         )
         disk = Watchdog(

@@ -95,6 +95,12 @@ def start(client: DockerClient, name: str) -> int:
         return int(client.api.inspect_container(name)["State"]["Pid"])
 
 
+def freeze(client: DockerClient, name: str, stop: bool) -> None:
+    """Pause a container, or let it go on. Raises `SandboxUnavailable`."""
+    with in_words():
+        (client.api.pause if stop else client.api.unpause)(name)
+
+
 def remove(client: DockerClient, name: str) -> None:
     """Kill and remove a container, if it is there and the engine is. Never raises."""
     with contextlib.suppress(DockerException, RequestException):
