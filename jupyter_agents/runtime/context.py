@@ -12,6 +12,7 @@ from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.tools import needs_sandbox
 from jupyter_agents.errors import InvalidRequest, ModelError
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
+from jupyter_agents.runtime import health, metrics
 from jupyter_agents.runtime.approvals import Approvals
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.endpoint import Endpoint
@@ -20,6 +21,7 @@ from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.manager import Parts, SessionManager
 from jupyter_agents.runtime.mcp import SessionMcp
+from jupyter_agents.runtime.metrics import CountedModel
 from jupyter_agents.runtime.model import AnthropicModel, Model
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.recorder import Recorder
@@ -33,7 +35,7 @@ from jupyter_agents.runtime.sweep import Sweep
 from jupyter_agents.runtime.tools import SessionTools
 from jupyter_agents.runtime.web import WebTools
 from jupyter_agents.store.blobs import Blobs
-from jupyter_agents.store.catalog import Catalog
+from jupyter_agents.store.catalog import Catalog, Where
 from jupyter_agents.store.database import Database
 from jupyter_agents.store.journal import Journal
 from jupyter_agents.store.ownership import Ownership
@@ -125,12 +127,14 @@ class Context:
 
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""
+        metrics.watch(self._metrics)
         self.sandboxes.start()
         await self.manager.start()
         self._sweeping = asyncio.create_task(self._sweep(), name="sweep the store")
 
     async def stop(self) -> None:
         """End sandboxes and streams, then close the store."""
+        metrics.unwatch(self._metrics)
         if self._sweeping is not None:
             await asyncio.wait([self._sweeping])
         await self.manager.stop()
@@ -150,8 +154,12 @@ class Context:
         """The model of a session: its recording where it has one, else the endpoint."""
         recordings = self.recorder.recordings(session_id)
         if recordings is not None:
-            return ReplayModel(recordings)
-        return self._endpoint_model()
+            return CountedModel(ReplayModel(recordings))
+        return CountedModel(self._endpoint_model())
+
+    def _metrics(self) -> tuple[metrics.Samples, dict[str, int]]:
+        counts = {s: self.catalog.count("session", Where(("status = ?",), (s,))) for s in metrics.STATUSES}
+        return health.sandboxes(self), counts
 
     def _endpoint_model(self) -> Model:
         problem = self.endpoint.problem()

@@ -203,6 +203,10 @@ class SessionManager:
         """The runner of a session that this process runs, if it does."""
         return self._runners.get(session_id)
 
+    def runners(self) -> list[SessionRunner]:
+        """All sessions that this process holds."""
+        return list(self._runners.values())
+
     def queued(self, session_id: str) -> list[Doc]:
         """Client events that wait to be processed, oldest first."""
         runner = self._runners.get(session_id)

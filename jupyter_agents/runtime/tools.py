@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from jupyter_agents.domain.sessions import Call
 from jupyter_agents.domain.tools import WEB
 from jupyter_agents.errors import ApiError, SandboxError, SandboxUnavailable
 from jupyter_agents.ids import Clock, rfc3339
+from jupyter_agents.runtime import metrics
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.mcp import SessionMcp
@@ -147,7 +149,7 @@ class SessionTools:
         lost = await self._outputs.register(self._workspace)
         if lost:
             said = [{"type": "text", "text": sentence} for sentence in lost]
-            result = ToolResult([*result.content, *said], result.is_error)
+            result = ToolResult([*result.content, *said], result.is_error, result.limit)
         return Outcome(result, changes, problems=self._checkouts.problems())
 
     async def _call_web(self, call: Call) -> Outcome:
@@ -215,6 +217,13 @@ class SessionTools:
         except SandboxUnavailable:
             await self._drop(sandbox)
 
+    async def memory(self) -> int | None:
+        """Bytes of memory of the sandbox, where one runs and that is known."""
+        starting = self._starting
+        if starting is None or not starting.done() or _failed(starting):
+            return None
+        return await starting.result().memory()
+
     async def close(self) -> None:
         """End the sandbox and the MCP connections; the next call starts another. Idempotent."""
         await asyncio.gather(self.mcp.close(), self.rest())
@@ -251,7 +260,9 @@ class SessionTools:
             if self._changes is None:
                 self._changes = await Changes.start(spec.workspace)
             self._cover, _ = await asyncio.to_thread(find_cover, spec)
+            began = time.monotonic()
             sandbox = await provider.start(spec)
+            metrics.started(sandbox.kind, time.monotonic() - began)
         except (SandboxError, OSError, ApiError) as error:
             self.state = "none"
             raise SandboxUnavailable(str(error)) from error

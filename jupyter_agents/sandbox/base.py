@@ -94,10 +94,14 @@ class SandboxSpec:
 
 @dataclass(frozen=True)
 class ToolResult:
-    """What a tool call gives back: wire content blocks (text, image, document) and the verdict."""
+    """What a tool call gives back: wire content blocks (text, image, document) and the verdict.
+
+    limit: whether it is an error because a limit was hit.
+    """
 
     content: list[dict[str, Any]]
     is_error: bool = False
+    limit: bool = field(default=False, compare=False)
 
     @classmethod
     def text(cls, text: str, *, is_error: bool = False) -> ToolResult:
@@ -112,7 +116,7 @@ class ToolResult:
             content.append({"type": "text", "text": f"{last['text']}{gap}[{limit}]"})
         else:
             content += [last, {"type": "text", "text": f"[{limit}]"}]
-        return ToolResult(content, is_error=True)
+        return ToolResult(content, is_error=True, limit=True)
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,10 @@ class Sandbox(Protocol):
 
     async def resume(self) -> None:
         """Go on after `pause`; does nothing to one that runs. Raises `SandboxUnavailable`."""
+
+    async def memory(self) -> int | None:
+        """Bytes of memory that it takes now; None where that is not known. Never raises."""
+        return None
 
     async def close(self) -> None:
         """End everything inside. Idempotent; never raises."""

@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -184,6 +185,7 @@ class DockerProvider:
             limit_hit=limit_hit,
             add_file=add,
             freeze=freeze,
+            memory=partial(asyncio.to_thread, engine.memory, client, name),
             on_close=clean_up,
         )
         disk = Watchdog(

@@ -3,13 +3,10 @@
 How a provider uses it::
 
     options = ToolhostOptions(env={"PATH": "/usr/bin:/bin", "HOME": "/tmp"}, limits=spec.limits)
-    path = write_zipapp(directory)                     # or toolhost_zipapp() for the bytes
+    path = write_zipapp(directory)
     argv = ["python3", *options.arguments("/inside/toolhost.pyz")]
-    channel = ...                                      # its stdin and stdout: a `Channel`
-    sandbox = ToolhostSandbox(channel, kind="docker", notes=(), limits=spec.limits,
-                              add_file=..., limit_hit=..., on_close=...)
-    await sandbox.start()                              # waits for the toolhost's hello
-    return sandbox
+    sandbox = ToolhostSandbox(channel, kind="docker", limits=spec.limits, on_close=...)
+    await sandbox.start()
 
 `ToolhostOptions` says what the toolhost does inside: which directories the file tools may reach,
 the egress proxy's socket that it forwards ``127.0.0.1:3128`` to, which uid it takes on when it is
@@ -74,6 +71,8 @@ class ToolhostSandbox:
     freeze:
         Called with True to let nothing in the sandbox run, with False to go on; raises
         `SandboxUnavailable`. Without it the toolhost stops the processes below it.
+    memory:
+        What `Sandbox.memory` says.
     on_close:
         Awaited once, after the channel was closed: removes what the provider made.
     """
@@ -88,6 +87,7 @@ class ToolhostSandbox:
         limit_hit: Callable[[], str | None] | None = None,
         add_file: Callable[[Mount], Awaitable[None]] | None = None,
         freeze: Callable[[bool], Awaitable[None]] | None = None,
+        memory: Callable[[], Awaitable[int | None]] | None = None,
         on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.kind = kind
@@ -96,6 +96,7 @@ class ToolhostSandbox:
         self._limits = limits or Limits()
         self._limit_hit = limit_hit
         self._add_file = add_file
+        self._memory = memory
         self._on_close = on_close
         self._pausing = Pausing(freeze or self._stop_below, lambda: self.busy)
         self._open: dict[int, asyncio.Future[ToolResult]] = {}
@@ -195,6 +196,9 @@ class ToolhostSandbox:
         await self.resume()
         await self._send({"op": "root", "virtual": root.virtual, "real": real})
 
+    async def memory(self) -> int | None:
+        return await self._memory() if self._memory is not None and self.alive else None
+
     async def close(self) -> None:
         if self._closing is None:
             self._closing = asyncio.create_task(self._close())
@@ -243,7 +247,7 @@ class ToolhostSandbox:
             await self._end("The sandbox did not answer in time and was ended.")
         seconds = self._limits.call_seconds
         said = f"{name}: stopped after {seconds:g} s, the longest that one call may take"
-        return ToolResult.text(said, is_error=True)
+        return ToolResult([{"type": "text", "text": said}], is_error=True, limit=True)
 
     def _with_limit(self, result: ToolResult) -> ToolResult:
         hit = self._limit_hit() if self._limit_hit is not None else None
