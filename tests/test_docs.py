@@ -13,6 +13,7 @@ from jupyter_agents.kernel import options
 from jupyter_agents.server import (
     agents,
     approvals,
+    archives,
     environments,
     events,
     files,
@@ -55,7 +56,13 @@ def test_every_route_that_is_not_built_is_documented() -> None:
 
 
 def test_every_local_route_is_documented() -> None:
-    for pattern, _ in [*local.ROUTES, *health.ROUTES, *approvals.ROUTES, *front_ends.ROUTES]:
+    for pattern, _ in [
+        *local.ROUTES,
+        *health.ROUTES,
+        *archives.ROUTES,
+        *approvals.ROUTES,
+        *front_ends.ROUTES,
+    ]:
         shown = re.sub(r"\{\w+\}", "{id}", page("local-api.md"))
         assert pattern.replace("([^/]+)", "{id}").removeprefix("/") in shown
 

@@ -14,6 +14,7 @@ from jupyter_agents.errors import InvalidRequest, ModelError
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
 from jupyter_agents.runtime import health, metrics
 from jupyter_agents.runtime.approvals import Approvals
+from jupyter_agents.runtime.archives import Archives
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.fetch import Fetcher
@@ -92,6 +93,11 @@ class Context:
         self.hub = Hub()
         self.endpoint = Endpoint(config.data_dir, config.model_base_url)
         self.sandboxes = Sandboxes(config, providers, self.catalog, self.mounted)
+        self.archives = Archives(
+            config.data_dir / "workspaces",
+            lambda doc: self.sandboxes.settings(doc).life,
+            self.sandboxes.workspace,
+        )
         self._dropped: dict[str, set[str]] = {}
         self.fetcher = Fetcher(config.web_hosts)
         self.searcher = Searcher(self._endpoint_model, lambda: self.endpoint.base_url)
@@ -115,6 +121,7 @@ class Context:
                 places=lambda doc: [NOTEBOOK_NOTE] if self.sandboxes.beside(doc) else [],
                 life=lambda doc: self.sandboxes.settings(doc).life,
                 turn_ended=self.recorder.write_soon,
+                over=self.archives.keep,
                 forget=self._forget,
                 write=self.database.write,
                 max_files=config.max_files,
@@ -192,6 +199,7 @@ class Context:
     def _forget(self, session_id: str) -> None:
         self.recorder.forget(session_id)
         self.sandboxes.forget(session_id)
+        self.archives.forget(session_id)
 
 
 class _NoModel:

@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,7 +46,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """What the manager is built from. forget: told of every session that is deleted."""
+    """What the manager is built from. over: told of every session that is archived; forget: of every
+    one that is deleted."""
 
     journal: Journal
     catalog: Catalog
@@ -64,6 +65,7 @@ class Parts:
     places: Callable[[Doc], list[str]]
     life: Callable[[Doc], Life]
     turn_ended: Callable[[str], None]
+    over: Callable[[Doc], Awaitable[None]]
     forget: Callable[[str], None]
     write: Callable[[Callable[[sqlite3.Connection], None]], Any]
     max_files: int = MOST_FILES
@@ -265,6 +267,7 @@ class SessionManager:
         self.parts.hub.end(runner.id)
         async with self._lock(runner.id):
             await self._unload(runner)
+            await self.parts.over(runner.state.session)
 
     async def delete(self, session_id: str) -> None:
         """Remove a session, its records and its files; uploads stay (spec section 3.6)."""
