@@ -13,10 +13,12 @@ from jupyter_agents.kernel import options
 from jupyter_agents.server import (
     agents,
     approvals,
+    archives,
     environments,
     events,
     files,
     front_ends,
+    health,
     local,
     resources,
     sessions,
@@ -37,7 +39,7 @@ def test_every_trait_is_documented(name: str) -> None:
     assert f"`{name}`" in page("configuration.md")
 
 
-@pytest.mark.parametrize("key", sorted((settings.SHARED | settings.SESSION) - {"hosting"}))
+@pytest.mark.parametrize("key", sorted(settings.SHARED | settings.SESSION))
 def test_every_metadata_key_is_documented(key: str) -> None:
     assert f"`jupyter-agents/{key}`" in page("configuration.md")
 
@@ -54,7 +56,13 @@ def test_every_route_that_is_not_built_is_documented() -> None:
 
 
 def test_every_local_route_is_documented() -> None:
-    for pattern, _ in [*local.ROUTES, *approvals.ROUTES, *front_ends.ROUTES]:
+    for pattern, _ in [
+        *local.ROUTES,
+        *health.ROUTES,
+        *archives.ROUTES,
+        *approvals.ROUTES,
+        *front_ends.ROUTES,
+    ]:
         shown = re.sub(r"\{\w+\}", "{id}", page("local-api.md"))
         assert pattern.replace("([^/]+)", "{id}").removeprefix("/") in shown
 

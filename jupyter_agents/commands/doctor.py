@@ -24,8 +24,8 @@ def add(commands: Any) -> None:
         "doctor",
         help="find out what works here and what to do about the rest",
         description="Find out what works here and what to do about the rest: every sandbox is really tried, "
-        "and the model's endpoint is asked. Needs no running server. Exit status 1 when nothing here can run "
-        "tools.",
+        "and the model's endpoint is asked. Needs no running server; those of yours that run on this machine "
+        "are asked for their sandboxes. Exit status 1 when nothing here can run tools.",
     )
     add_data_dir(parser)
     add_json(parser)
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def examine(arguments: argparse.Namespace) -> Doc:
     """The whole report. ready: whether something here can run tools. disk: bytes."""
     from jupyter_agents import __version__
-    from jupyter_agents.commands import checks
+    from jupyter_agents.commands import checks, servers
     from jupyter_agents.runtime.endpoint import Endpoint
     from jupyter_agents.sandbox.choose import choose
 
@@ -75,10 +75,12 @@ async def examine(arguments: argparse.Namespace) -> Doc:
         "data_dir": str(folder),
         "checks": [asdict(check) for check in found],
         "disk": checks.disk(folder),
+        "sandboxes": await asyncio.to_thread(servers.sandboxes),
     }
 
 
 def _print(report: Doc) -> None:
+    from jupyter_agents.commands import servers
     from jupyter_agents.kernel.words import size, visible
 
     checks: list[Doc] = report["checks"]
@@ -94,4 +96,6 @@ def _print(report: Doc) -> None:
     if left["number"]:
         number, weight = left["number"], size(left["bytes"])
         print(f"Leftovers of dead processes: {number}, {weight}; `jupyter agents gc` removes them")
+    for row in report["sandboxes"]:
+        print(visible(servers.line(row)))
     print("Tools can run here." if report["ready"] else "Nothing here can run tools.")

@@ -113,11 +113,12 @@ def create_session(
         "updated_at": now,
         "archived_at": None,
         "thread_id": thread_id,
-        "notes": [_network(environment, agent), *resources.notes(mounted)],
+        "notes": [network_note(environment, agent), *resources.notes(mounted)],
     }
 
 
-def _network(environment: Mapping[str, Any], agent: Mapping[str, Any]) -> str:
+def network_note(environment: Mapping[str, Any], agent: Mapping[str, Any]) -> str:
+    """What the model is told of the network."""
     hosts = allowed_hosts(environment, agent)
     if hosts is None:
         return "The sandbox reaches public hosts by HTTP and HTTPS only."

@@ -1,8 +1,9 @@
 """Our own metadata keys: what environments and sessions ask of their sandbox.
 
-``jupyter-agents/{sandbox,image,cpus,memory,pids,disk,idle-timeout}`` on an environment or a session,
-``jupyter-agents/{workspace,max-turns,notebook,notebook-folder,forked-from}`` on a session. The session's
-value beats the environment's, that beats the server's; none goes above the server's ceilings.
+``jupyter-agents/{sandbox,image,cpus,memory,pids,disk,idle-timeout,stop-timeout,hosting}`` on an
+environment or a session, ``jupyter-agents/{workspace,max-turns,notebook,notebook-folder,forked-from}``
+on a session. The session's value beats the environment's, that beats the server's; none goes above the
+server's ceilings.
 Source: docs/decisions.md "Names".
 """
 
@@ -12,10 +13,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from jupyter_agents.domain.hosting import PATTERNS, Life
 from jupyter_agents.errors import InvalidRequest, NotSupported
 
 PREFIX = "jupyter-agents/"
-SHARED = frozenset({"sandbox", "image", "cpus", "memory", "pids", "disk", "idle-timeout", "hosting"})
+SHARED = frozenset(
+    {"sandbox", "image", "cpus", "memory", "pids", "disk", "idle-timeout", "stop-timeout", "hosting"}
+)
 SESSION = frozenset({"workspace", "max-turns", "notebook", "notebook-folder", "forked-from"})
 SANDBOXES = ("auto", "docker", "bubblewrap", "landlock")
 MOST_TURNS = 10_000
@@ -24,7 +28,8 @@ UNITS = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024
 
 @dataclass(frozen=True)
 class Settings:
-    """What a sandbox is asked for. memory and disk are bytes, idle_timeout is seconds."""
+    """What a sandbox is asked for. memory and disk are bytes; idle_timeout, after which it is paused, and
+    stop_timeout are seconds; hosting is one of `hosting.PATTERNS`."""
 
     sandbox: str = "auto"
     image: str | None = None
@@ -33,6 +38,13 @@ class Settings:
     pids: int = 256
     disk: int = 5 * 1024**3
     idle_timeout: float = 600.0
+    stop_timeout: float = 3600.0
+    hosting: str = "long-running"
+
+    @property
+    def life(self) -> Life:
+        """What becomes of the sandbox while nothing happens."""
+        return Life(self.hosting, self.idle_timeout, self.stop_timeout)
 
 
 def settings(default: Settings, ceiling: Settings, *metadata: Mapping[str, str]) -> Settings:
@@ -43,11 +55,15 @@ def settings(default: Settings, ceiling: Settings, *metadata: Mapping[str, str])
     given: dict[str, str] = {}
     for pairs in metadata:
         given |= {k.removeprefix(PREFIX): v for k, v in pairs.items() if k.startswith(PREFIX)}
-    if "hosting" in given:
-        raise NotSupported("metadata.jupyter-agents/hosting")
     if given.get("sandbox", "auto") not in SANDBOXES:
         raise InvalidRequest(f"metadata.{PREFIX}sandbox: expected one of {', '.join(SANDBOXES)}.")
+    if given.get("hosting", default.hosting) not in PATTERNS:
+        raise InvalidRequest(f"metadata.{PREFIX}hosting: expected one of {', '.join(PATTERNS)}.")
+    if given.get("hosting", default.hosting) == "shared":
+        raise NotSupported(f"metadata.{PREFIX}hosting shared")
     cpus = _number("cpus", given.get("cpus"), default.cpus, ceiling.cpus)
+    idle = _seconds("idle-timeout", given.get("idle-timeout"), default.idle_timeout, ceiling.idle_timeout)
+    stop = max(default.stop_timeout, idle)
     return Settings(
         sandbox=given.get("sandbox", default.sandbox),
         image=given.get("image", default.image),
@@ -55,7 +71,9 @@ def settings(default: Settings, ceiling: Settings, *metadata: Mapping[str, str])
         memory=_size("memory", given.get("memory"), default.memory, ceiling.memory),
         pids=_whole("pids", given.get("pids"), default.pids, ceiling.pids),
         disk=_size("disk", given.get("disk"), default.disk, ceiling.disk),
-        idle_timeout=_seconds(given.get("idle-timeout"), default.idle_timeout, ceiling.idle_timeout),
+        idle_timeout=idle,
+        stop_timeout=_seconds("stop-timeout", given.get("stop-timeout"), stop, ceiling.stop_timeout),
+        hosting=given.get("hosting", default.hosting),
     )
 
 
@@ -103,13 +121,13 @@ def notebook_folder(metadata: Mapping[str, str]) -> bool:
     return given == "yes"
 
 
-def _seconds(text: str | None, default: float, ceiling: float) -> float:
+def _seconds(key: str, text: str | None, default: float, ceiling: float) -> float:
     if text is None:
         return default
     found = re.fullmatch(r"([0-9]{1,9})s?", text)
     if found is None or not int(found[1]):
-        raise InvalidRequest(f"metadata.{PREFIX}idle-timeout: {text[:50]!r} is not a time such as 300s.")
-    return _below("idle-timeout", float(found[1]), ceiling, text)
+        raise InvalidRequest(f"metadata.{PREFIX}{key}: {text[:50]!r} is not a time such as 300s.")
+    return _below(key, float(found[1]), ceiling, text)
 
 
 def _below(key: str, value: float, ceiling: float, text: str) -> float:

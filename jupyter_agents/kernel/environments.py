@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 PREFIX = "jupyter-agents/"
 MANAGERS = ("apt", "cargo", "gem", "go", "npm", "pip")
-SETTINGS = ("sandbox", "image", "cpus", "memory", "pids", "disk", "idle_timeout")
+TIMES = ("idle_timeout", "stop_timeout")
+SETTINGS = ("sandbox", "image", "cpus", "memory", "pids", "disk", "hosting", *TIMES)
 """Fields that are kept in the metadata, below `PREFIX`."""
 
 Packages = Mapping[str, Sequence[str]]
@@ -29,9 +30,9 @@ class EnvironmentDefinition:
     """What ``env`` says of an environment.
 
     network: ``none``, ``all``, or the hosts that may be reached. packages: lists by package manager.
-    cpus, pids: numbers. memory, disk: sizes such as ``1GiB``. idle_timeout: seconds, or ``300s``.
-    sandbox: ``auto``, ``docker``, ``bubblewrap`` or ``landlock``. config: the API's object, in place of
-    network and packages.
+    cpus, pids: numbers. memory, disk: sizes such as ``1GiB``. idle_timeout, stop_timeout: seconds, or
+    ``300s``. sandbox: ``auto``, ``docker``, ``bubblewrap`` or ``landlock``. hosting: ``ephemeral``,
+    ``long-running``, ``hybrid`` or ``shared``. config: the API's object, in place of network and packages.
     """
 
     name: str
@@ -44,6 +45,8 @@ class EnvironmentDefinition:
     disk: str | int | None = None
     sandbox: str | None = None
     idle_timeout: float | str | None = None
+    stop_timeout: float | str | None = None
+    hosting: str | None = None
     description: str | None = None
     config: Mapping[str, Any] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -199,7 +202,7 @@ def _cloud(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _word(name: str, value: Any) -> Any:
     """A metadata value, which is a text on the wire."""
-    if name == "idle_timeout" and isinstance(value, int | float):
+    if name in TIMES and isinstance(value, int | float):
         return f"{value:g}s"
     if isinstance(value, bool):
         return str(value).lower()

@@ -160,7 +160,9 @@ def env_parser() -> Parser:
     add("--pids", metavar="N", help="processes")
     add("--disk", metavar="SIZE", help="such as 10GiB")
     add("--sandbox", metavar="KIND", help="auto, docker, bubblewrap or landlock")
-    add("--idle-timeout", metavar="TIME", help="such as 300s: when an idle sandbox ends")
+    add("--idle-timeout", metavar="TIME", help="such as 300s: when an idle sandbox is paused")
+    add("--stop-timeout", metavar="TIME", help="such as 3600s: when an idle sandbox ends")
+    add("--hosting", metavar="PATTERN", help="ephemeral, long-running, hybrid or shared")
     add("--description", metavar="D", help="what the environment is for")
     return parser
 

@@ -34,7 +34,7 @@ from jupyter_agents.store.ownership import Ownership
 Doc = dict[str, Any]
 
 YOUNG_SECONDS = 3600.0
-NAME = re.compile(r"(sesn_[0-9A-Za-z]+)(\.agentrun|\.json|\.new|\.lock)?")
+NAME = re.compile(r"(sesn_[0-9A-Za-z]+)(\.agentrun|\.json|\.new|\.lock|\.tar\.gz)?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -90,7 +90,7 @@ class Cleanup:
                 yield removed
         living = {doc["id"] for doc in self._catalog.all("session")}
         yield from self._files(living)
-        for part in ("uploads", "repositories", "runs", "runs/replay", "locks"):
+        for part in ("uploads", "repositories", "runs", "runs/replay", "workspaces", "locks"):
             yield from self._of_sessions(part, living)
         yield from self._blobs(gone)
 
@@ -159,6 +159,7 @@ class Cleanup:
             runs / f"{id}.agentrun",
             runs / f"{id}.new",
             runs / "replay" / id,
+            self._folder / "workspaces" / f"{id}.tar.gz",
         ]
 
     def _files(self, living: set[str]) -> Iterator[Removed]:

@@ -31,7 +31,12 @@ class Config:
     defaults: Settings = field(default_factory=Settings)
     ceilings: Settings = field(
         default_factory=lambda: Settings(
-            cpus=64, memory=256 * 1024**3, pids=4096, disk=1024**4, idle_timeout=86400
+            cpus=64,
+            memory=256 * 1024**3,
+            pids=4096,
+            disk=1024**4,
+            idle_timeout=86400,
+            stop_timeout=86400,
         )
     )
     max_files: int = MOST_FILES

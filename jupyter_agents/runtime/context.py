@@ -12,7 +12,9 @@ from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.tools import needs_sandbox
 from jupyter_agents.errors import InvalidRequest, ModelError
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now
+from jupyter_agents.runtime import health, metrics
 from jupyter_agents.runtime.approvals import Approvals
+from jupyter_agents.runtime.archives import Archives
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.fetch import Fetcher
@@ -20,6 +22,7 @@ from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.manager import Parts, SessionManager
 from jupyter_agents.runtime.mcp import SessionMcp
+from jupyter_agents.runtime.metrics import CountedModel
 from jupyter_agents.runtime.model import AnthropicModel, Model
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.recorder import Recorder
@@ -33,7 +36,7 @@ from jupyter_agents.runtime.sweep import Sweep
 from jupyter_agents.runtime.tools import SessionTools
 from jupyter_agents.runtime.web import WebTools
 from jupyter_agents.store.blobs import Blobs
-from jupyter_agents.store.catalog import Catalog
+from jupyter_agents.store.catalog import Catalog, Where
 from jupyter_agents.store.database import Database
 from jupyter_agents.store.journal import Journal
 from jupyter_agents.store.ownership import Ownership
@@ -90,6 +93,11 @@ class Context:
         self.hub = Hub()
         self.endpoint = Endpoint(config.data_dir, config.model_base_url)
         self.sandboxes = Sandboxes(config, providers, self.catalog, self.mounted)
+        self.archives = Archives(
+            config.data_dir / "workspaces",
+            lambda doc: self.sandboxes.settings(doc).life,
+            self.sandboxes.workspace,
+        )
         self._dropped: dict[str, set[str]] = {}
         self.fetcher = Fetcher(config.web_hosts)
         self.searcher = Searcher(self._endpoint_model, lambda: self.endpoint.base_url)
@@ -111,8 +119,9 @@ class Context:
                 tools=self._tools,
                 check=self.sandboxes.check_session,
                 places=lambda doc: [NOTEBOOK_NOTE] if self.sandboxes.beside(doc) else [],
-                idle_timeout=lambda doc: self.sandboxes.settings(doc).idle_timeout,
+                life=lambda doc: self.sandboxes.settings(doc).life,
                 turn_ended=self.recorder.write_soon,
+                over=self.archives.keep,
                 forget=self._forget,
                 write=self.database.write,
                 max_files=config.max_files,
@@ -125,12 +134,14 @@ class Context:
 
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""
+        metrics.watch(self._metrics)
         self.sandboxes.start()
         await asyncio.gather(self.manager.start(), asyncio.to_thread(self.endpoint.prepare))
         self._sweeping = asyncio.create_task(self._sweep(), name="sweep the store")
 
     async def stop(self) -> None:
         """End sandboxes and streams, then close the store."""
+        metrics.unwatch(self._metrics)
         if self._sweeping is not None:
             await asyncio.wait([self._sweeping])
         await self.manager.stop()
@@ -150,8 +161,12 @@ class Context:
         """The model of a session: its recording where it has one, else the endpoint."""
         recordings = self.recorder.recordings(session_id)
         if recordings is not None:
-            return ReplayModel(recordings)
-        return self._endpoint_model()
+            return CountedModel(ReplayModel(recordings))
+        return CountedModel(self._endpoint_model())
+
+    def _metrics(self) -> tuple[metrics.Samples, dict[str, int]]:
+        counts = {s: self.catalog.count("session", Where(("status = ?",), (s,))) for s in metrics.STATUSES}
+        return health.sandboxes(self), counts
 
     def _endpoint_model(self) -> Model:
         problem = self.endpoint.problem()
@@ -184,6 +199,7 @@ class Context:
     def _forget(self, session_id: str) -> None:
         self.recorder.forget(session_id)
         self.sandboxes.forget(session_id)
+        self.archives.forget(session_id)
 
 
 class _NoModel:

@@ -1,4 +1,4 @@
-"""A run file becomes a session: archived, never run again, with its events as they were.
+"""A run file becomes a session with its events as they were: archived and never run again, or to go on.
 
 The file is untrusted. Sizes are bounded, every event must be one of the SDK's, the whole must fold and
 export again, and no path or address in it is followed. Source: docs/replay.md.
@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from jupyter_agents import wire
 from jupyter_agents.domain import projection, session_object
 from jupyter_agents.domain.events import Draft, Record, Stamp, terminated
-from jupyter_agents.domain.session_object import IMPORTED
+from jupyter_agents.domain.session_object import IMPORTED, check_runnable
 from jupyter_agents.domain.sessions import State, apply
 from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.ids import Clock, NewId, parse_time, rfc3339
@@ -44,6 +44,16 @@ FIELDS = (wire.Session.model_fields.keys() - {"metadata", "vault_ids", "stats"})
     set(session_object.OWN_FIELDS) - {IMPORTED}
 )
 FINAL = "session.status_terminated"
+GOES_ON = ("running", "rescheduling")
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A session that is to go on here. environment: the one that it gets, in place of its own. metadata:
+    the session's."""
+
+    environment: Doc
+    metadata: Doc
 
 
 @dataclass(frozen=True)
@@ -56,28 +66,55 @@ class Imported:
     known: bool
 
 
-def import_run(database: Database, text: str, clock: Clock, new_id: NewId) -> Imported:
+def import_run(
+    database: Database,
+    text: str,
+    clock: Clock,
+    new_id: NewId,
+    continued: Continued | None = None,
+    prepare: Callable[[Doc], None] = lambda session: None,
+) -> Imported:
     """Store the session of a run file; one that was imported before is found, not stored again. Blocks.
 
-    Raises `InvalidRequest` with one sentence for a file that is not as jupyter-agents writes it.
+    Parameters
+    ----------
+    continued:
+        Makes it a session that goes on, in place of one that is archived. Its mounted files and
+        repositories do not come along. What was under way is closed as interrupted.
+    prepare:
+        Called with a session that goes on, before it can be seen; what it raises ends the import.
+
+    Raises
+    ------
+    InvalidRequest
+        With one sentence, for a file that is not as jupyter-agents writes it, or whose session is over and
+        cannot go on.
     """
     if len(text) > LARGEST_RUN_FILE:
         raise InvalidRequest(f"The run file is larger than {LARGEST_RUN_FILE} bytes.")
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     recording = parse(text)
-    made = Made(recording, digest, clock, new_id)
+    made = Made(recording, digest, clock, new_id, continued)
+    if continued is not None:
+        before = database.read(lambda c: _before(c, digest, continued=True))
+        if before is not None:
+            return Imported(before, made.source, len(recording.events), known=True)
+        if database.read(lambda c: _taken(c, made.id)):
+            made.rename(new_id("sesn"))
+        prepare(made.row())
 
     def work(connection: sqlite3.Connection) -> Imported:
-        before = connection.execute(
-            "SELECT id FROM documents WHERE kind = 'session' AND json_extract(body, '$.imported.file') = ?",
-            (digest,),
-        ).fetchone()
+        before = _before(connection, digest, continued=continued is not None)
         if before is not None:
-            return Imported(before[0], made.source, len(recording.events), known=True)
-        if _taken(connection, made.source):
+            return Imported(before, made.source, len(recording.events), known=True)
+        if _taken(connection, made.id):
+            if continued is not None:
+                raise InvalidRequest(f"{made.id} was made meanwhile. Import again.")
             made.rename(new_id("sesn"))
         insert(connection, made.id, made.records())
-        catalog.put(connection, "session", made.row(), status="terminated")
+        row = made.row()
+        catalog.put(connection, "session", row, status=row["status"])
+        catalog.mark_unsettled(connection, made.id, row["status"] in GOES_ON)
         return Imported(made.id, made.source, len(recording.events), known=False)
 
     return database.submit(work).result()
@@ -89,8 +126,16 @@ class Made:
     Raises `InvalidRequest` where the file is not sound.
     """
 
-    def __init__(self, recording: Recording, digest: str, clock: Clock, new_id: NewId) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        digest: str,
+        clock: Clock,
+        new_id: NewId,
+        continued: Continued | None = None,
+    ) -> None:
         self._clock = clock
+        self._continued = continued
         try:
             self._doc = self._session(recording.header["session"], digest)
             self.source = self.id
@@ -136,9 +181,22 @@ class Made:
         now = rfc3339(self._clock())
         source = {"file": digest, "from": given["id"], "at": now}
         doc = given | {"metadata": {}, "vault_ids": [], IMPORTED: source}
+        if self._continued is not None:
+            doc |= self._goes_on(doc, self._continued)
         shown = json.dumps(session_object.wire(doc, now))
         wire.Session.model_validate_json(shown, strict=True)
         return doc
+
+    def _goes_on(self, doc: Doc, here: Continued) -> Doc:
+        """What is otherwise where the session goes on."""
+        check_runnable(doc["agent"], {})
+        return {
+            "environment_id": here.environment["id"],
+            "metadata": here.metadata,
+            "resources": [],
+            "notes": [session_object.network_note(here.environment, doc["agent"])],
+            IMPORTED: doc[IMPORTED] | {"continued": True},
+        }
 
     def _birth(self, id: str) -> Doc:
         return {"id": id, "type": "private.session", "processed_at": self._doc["created_at"]}
@@ -175,14 +233,27 @@ class Made:
     def _end(self, state: State, new_id: NewId) -> list[Draft]:
         """What archives the session; one that had ended in the file ended then."""
         if state.status == "terminated":
+            _check(self._continued is None, "the session is over: it can be read, not continued")
             last = next(d for d in reversed(self._drafts) if d.event["type"] == FINAL)
             (last.private or {})["archived_at"] = last.event["processed_at"]
+            return []
+        if self._continued is not None:
             return []
         stamp = Stamp(self._clock, new_id, state.last)
         private = {"archived_at": rfc3339(stamp.now()), IMPORTED: self._doc[IMPORTED]}
         drafts = [stamp.event(body, private) for body in terminated(state.primary)]
         stamp.seal(drafts)
         return drafts
+
+
+def _before(connection: sqlite3.Connection, digest: str, *, continued: bool) -> str | None:
+    """The session that was made of the same file in the same way."""
+    row = connection.execute(
+        "SELECT id FROM documents WHERE kind = 'session' AND json_extract(body, '$.imported.file') = ? "
+        "AND COALESCE(json_extract(body, '$.imported.continued'), 0) = ?",
+        (digest, continued),
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _taken(connection: sqlite3.Connection, session_id: str) -> bool:

@@ -32,6 +32,7 @@ from jupyter_agents.domain.steps import (
     queued_messages,
 )
 from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
+from jupyter_agents.runtime import metrics
 from jupyter_agents.runtime.answers import Previews, answered, failed, verdicts
 from jupyter_agents.runtime.compact import compact
 from jupyter_agents.runtime.mcp import SessionMcp
@@ -113,6 +114,7 @@ async def perform(session: Session, step: Step) -> None:
             await session.append([stamp.event(e) for e in events.running(state.primary)])
         case Settle(answers):
             await session.append([stamp.event(answer) for answer in answers])
+            metrics.settled(answers)
         case CallModel(messages):
             await session.tools.prepare()
             if session.tools.mcp.due(state):
@@ -197,12 +199,14 @@ async def _run_tool(session: Session, call: Call) -> None:
     try:
         outcome = await session.tools.call(call)
     except SandboxUnavailable as error:
+        metrics.no_sandbox(call)
         failed_call = [result_draft(session.stamp, call, ToolResult.text(str(error), is_error=True))]
         if not error.was_running:
             body = events.error("unknown_error", f"There is no sandbox to run tools in. {error}", "exhausted")
             failed_call.append(session.stamp.event(body))
         await session.append(failed_call)
         return
+    metrics.answered(call, outcome.result)
     lacking = [_lacking(session.stamp, problem) for problem in outcome.problems]
     draft = result_draft(session.stamp, call, outcome.result, outcome.changes, outcome.usage)
 

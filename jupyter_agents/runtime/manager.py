@@ -10,13 +10,14 @@ import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from jupyter_agents.domain import session_object
 from jupyter_agents.domain.events import Draft, Stamp, terminated
+from jupyter_agents.domain.hosting import Life
 from jupyter_agents.domain.sessions import State, fold
 from jupyter_agents.errors import Conflict, InvalidRequest
 from jupyter_agents.ids import Clock, NewId, rfc3339
@@ -24,6 +25,7 @@ from jupyter_agents.runtime.attachments import Attachments
 from jupyter_agents.runtime.creation import Creator
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.follow import Follower
+from jupyter_agents.runtime.idle import IdleWatch
 from jupyter_agents.runtime.model import Model
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.repositories import Repositories
@@ -37,7 +39,6 @@ from jupyter_agents.store.ownership import Ownership
 
 Doc = dict[str, Any]
 
-SWEEP_SECONDS = 15.0
 MOST_FILES = 100
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """What the manager is built from. forget: told of every session that is deleted."""
+    """What the manager is built from. over: told of every session that is archived; forget: of every
+    one that is deleted."""
 
     journal: Journal
     catalog: Catalog
@@ -61,8 +63,9 @@ class Parts:
     tools: Callable[[Doc], SessionTools]
     check: Callable[[Doc, Doc], None]
     places: Callable[[Doc], list[str]]
-    idle_timeout: Callable[[Doc], float]
+    life: Callable[[Doc], Life]
     turn_ended: Callable[[str], None]
+    over: Callable[[Doc], Awaitable[None]]
     forget: Callable[[str], None]
     write: Callable[[Callable[[sqlite3.Connection], None]], Any]
     max_files: int = MOST_FILES
@@ -98,6 +101,7 @@ class SessionManager:
         self._follower = Follower(
             parts.journal, parts.catalog, parts.hub, self._runners.__contains__, parts.clock, parts.new_id
         )
+        self._idle = IdleWatch(self._runners, parts.life, self._give_up, parts.clock)
         self._services = Services(
             journal=parts.journal,
             hub=parts.hub,
@@ -107,14 +111,14 @@ class SessionManager:
             dropped=parts.dropped,
             resolve=self._attachments.resolve,
             project=_project,
-            turn_ended=parts.turn_ended,
+            turn_ended=self._turn_ended,
         )
 
     async def start(self) -> None:
         """Let sessions that were running go on, and look after streams and idle sandboxes."""
         self._tasks = [
             asyncio.create_task(self._follower.run(), name="follow journals"),
-            asyncio.create_task(self._sweep(), name="end idle sandboxes"),
+            asyncio.create_task(self._idle.run(), name="look after idle sandboxes"),
         ]
         for session_id in self.parts.catalog.unsettled():
             try:
@@ -130,6 +134,7 @@ class SessionManager:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.parts.hub.close()
+        await self._idle.close()
         await asyncio.gather(*(runner.close() for runner in self._runners.values()))
         self._runners.clear()
         self.parts.ownership.close()
@@ -200,6 +205,10 @@ class SessionManager:
         """The runner of a session that this process runs, if it does."""
         return self._runners.get(session_id)
 
+    def runners(self) -> list[SessionRunner]:
+        """All sessions that this process holds."""
+        return list(self._runners.values())
+
     def queued(self, session_id: str) -> list[Doc]:
         """Client events that wait to be processed, oldest first."""
         runner = self._runners.get(session_id)
@@ -258,6 +267,7 @@ class SessionManager:
         self.parts.hub.end(runner.id)
         async with self._lock(runner.id):
             await self._unload(runner)
+            await self.parts.over(runner.state.session)
 
     async def delete(self, session_id: str) -> None:
         """Remove a session, its records and its files; uploads stay (spec section 3.6)."""
@@ -307,15 +317,13 @@ class SessionManager:
             del self._runners[runner.id]
             self.parts.ownership.release(runner.id)
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            now = self.parts.clock()
-            for runner in list(self._runners.values()):
-                unused = (now - runner.tools.used_at).total_seconds()
-                if unused > self.parts.idle_timeout(runner.state.session) and runner.retire():
-                    async with self._lock(runner.id):
-                        await self._unload(runner)
+    async def _give_up(self, runner: SessionRunner) -> None:
+        async with self._lock(runner.id):
+            await self._unload(runner)
+
+    def _turn_ended(self, session_id: str) -> None:
+        self.parts.turn_ended(session_id)
+        self._idle.turn_ended(session_id)
 
 
 def _refuse_running(runner: SessionRunner, what: str) -> None:

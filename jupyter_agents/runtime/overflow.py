@@ -43,7 +43,7 @@ async def bounded(result: ToolResult, call_id: str, keep: Keep | None) -> ToolRe
         f"{whole[:SHOWN]}\n\n[... {len(whole) - 2 * SHOWN} characters left out ...]\n\n{whole[-SHOWN:]}"
     )
     others = [block for block in result.content if block["type"] != "text"]
-    return ToolResult([{"type": "text", "text": preview}, *others], result.is_error)
+    return ToolResult([{"type": "text", "text": preview}, *others], result.is_error, result.limit)
 
 
 def unnamed(text: str) -> str:

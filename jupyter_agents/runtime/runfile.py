@@ -34,7 +34,7 @@ MIME = "application/vnd.jupyter-agents.agentrun+jsonl"
 INLINE_BYTES = 1024
 PLAYED = ("agent.tool_result", "agent.mcp_tool_result")
 CHANGES = "private.changes"
-KEPT = ("tool_use_id", "changes")
+KEPT = ("tool_use_id", "changes", "summary", "from")
 TOO_LONG: Doc = {"response": {"content": [], "stop_reason": EXCEEDED}, "usage": {}}
 """How a request that was refused as too long is played again."""
 NOT_RECORDED = ("metadata", "vault_ids", IMPORTED)
@@ -187,6 +187,9 @@ def _take(recording: Recording, line: Doc, blobs: dict[str, str], calls: dict[st
         case "event":
             event = _insert(line["event"], blobs)
             _check_event(event)
+            if "summary" in line:
+                _check_block(line["summary"])
+                _check(isinstance(line["from"], int), "from")
             recording.events.append(event)
             recording.entries.append(Entry(event, {name: line[name] for name in KEPT if name in line}))
             if "tool_use_id" in line:

@@ -16,13 +16,14 @@ from jupyter_agents.domain import settings as keys
 from jupyter_agents.domain.environments import allowed_hosts
 from jupyter_agents.domain.settings import Settings
 from jupyter_agents.errors import InvalidRequest, SandboxUnavailable
+from jupyter_agents.runtime import places
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.tools import STARTING_SECONDS
 from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.beside import Beside, folder_of
 from jupyter_agents.sandbox.choose import Choice, choose
-from jupyter_agents.sandbox.workspace import FOLDER, workspace_path
+from jupyter_agents.sandbox.workspace import FOLDER
 from jupyter_agents.store.catalog import Catalog
 
 Doc = dict[str, Any]
@@ -104,14 +105,7 @@ class Sandboxes:
 
     def workspace(self, session: Doc) -> Path:
         """The host folder that is the session's ``/workspace``."""
-        metadata, root = session["metadata"], self.config.root_dir
-        given = metadata.get("jupyter-agents/workspace")
-        if given is not None:
-            return root / str(given)
-        notebook = metadata.get("jupyter-agents/notebook")
-        beside = None if notebook is None else Path(notebook).parent
-        title: str = session.get("workspace_title") or session["title"] or session["agent"]["name"]
-        return workspace_path(root, beside, title, session["id"])
+        return places.workspace(self.config.root_dir, session)
 
     def beside(self, session: Doc) -> Beside | None:
         """The folder of the session's notebook, where its sandbox is to show it. Blocks."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from jupyter_agents.domain.sessions import Call
 from jupyter_agents.domain.tools import WEB
 from jupyter_agents.errors import ApiError, SandboxError, SandboxUnavailable
 from jupyter_agents.ids import Clock, rfc3339
+from jupyter_agents.runtime import metrics
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.mcp import SessionMcp
@@ -115,6 +117,10 @@ class SessionTools:
         if self._wanted() and (self._starting is None or _failed(self._starting)):
             self._starting = asyncio.create_task(self._start(), name=f"sandbox of {self._id}")
             self._starting.add_done_callback(_retrieved)
+        elif self.state == "paused" and self._starting is not None:
+            self.state = "running"
+            self._starting = asyncio.create_task(self._wake(self._starting.result()))
+            self._starting.add_done_callback(_retrieved)
 
     async def call(self, call: Call) -> Outcome:
         """See `loop.Tools`. Raises `SandboxUnavailable`."""
@@ -143,7 +149,7 @@ class SessionTools:
         lost = await self._outputs.register(self._workspace)
         if lost:
             said = [{"type": "text", "text": sentence} for sentence in lost]
-            result = ToolResult([*result.content, *said], result.is_error)
+            result = ToolResult([*result.content, *said], result.is_error, result.limit)
         return Outcome(result, changes, problems=self._checkouts.problems())
 
     async def _call_web(self, call: Call) -> Outcome:
@@ -174,6 +180,7 @@ class SessionTools:
         """
         sandbox = await self._running()
         if sandbox is not None and sandbox is not had:
+            self.state = "running"
             try:
                 await sandbox.add_file(mount)
             except SandboxUnavailable:
@@ -199,19 +206,43 @@ class SessionTools:
         await asyncio.wait([starting])
         return None if _failed(starting) else starting.result()
 
+    async def pause(self) -> None:
+        """Pause the sandbox until the session goes on, where it can be paused."""
+        sandbox = await self._running()
+        if sandbox is None or self.state != "running":
+            return
+        try:
+            if await sandbox.pause():
+                self.state = "paused"
+        except SandboxUnavailable:
+            await self._drop(sandbox)
+
+    async def memory(self) -> int | None:
+        """Bytes of memory of the sandbox, where one runs and that is known."""
+        starting = self._starting
+        if starting is None or not starting.done() or _failed(starting):
+            return None
+        return await starting.result().memory()
+
     async def close(self) -> None:
-        """End the sandbox and the MCP connections; the next call starts another. Idempotent.
+        """End the sandbox and the MCP connections; the next call starts another. Idempotent."""
+        await asyncio.gather(self.mcp.close(), self.rest())
+
+    async def rest(self) -> None:
+        """End the sandbox; the next call starts another. Idempotent.
 
         One that is just starting is let through: cut short, its first process could be left behind.
         """
         starting, self._starting = self._starting, None
-        await self.mcp.close()
         if starting is not None:
             await asyncio.wait([starting], timeout=STARTING_SECONDS)
             starting.cancel()
             await asyncio.wait([starting])
             if not _failed(starting):
                 await starting.result().close()
+        if self._starting is not None:
+            return
+        if starting is not None:
             self.state = "closed"
         changes, self._changes = self._changes, None
         if changes is not None:
@@ -229,7 +260,9 @@ class SessionTools:
             if self._changes is None:
                 self._changes = await Changes.start(spec.workspace)
             self._cover, _ = await asyncio.to_thread(find_cover, spec)
+            began = time.monotonic()
             sandbox = await provider.start(spec)
+            metrics.started(sandbox.kind, time.monotonic() - began)
         except (SandboxError, OSError, ApiError) as error:
             self.state = "none"
             raise SandboxUnavailable(str(error)) from error
@@ -237,6 +270,15 @@ class SessionTools:
             self.state = "none"
             raise
         self.kind, self.notes, self.state = sandbox.kind, sandbox.notes, "running"
+        return sandbox
+
+    async def _wake(self, sandbox: Sandbox) -> Sandbox:
+        """Let a paused sandbox go on, or start another where it is gone."""
+        try:
+            await sandbox.resume()
+        except SandboxUnavailable:
+            await sandbox.close()
+            return await self._start()
         return sandbox
 
     def _make_workspace(self, spec: SandboxSpec) -> None:

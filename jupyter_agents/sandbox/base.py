@@ -94,15 +94,29 @@ class SandboxSpec:
 
 @dataclass(frozen=True)
 class ToolResult:
-    """What a tool call gives back: wire content blocks (text, image, document) and the verdict."""
+    """What a tool call gives back: wire content blocks (text, image, document) and the verdict.
+
+    limit: whether it is an error because a limit was hit.
+    """
 
     content: list[dict[str, Any]]
     is_error: bool = False
+    limit: bool = field(default=False, compare=False)
 
     @classmethod
     def text(cls, text: str, *, is_error: bool = False) -> ToolResult:
         """One text block; an empty text becomes ``(no output)`` (spec section 8.7)."""
         return cls([{"type": "text", "text": text or "(no output)"}], is_error)
+
+    def beyond(self, limit: str) -> ToolResult:
+        """This result of a call that hit `limit`: an error that says so in its last line."""
+        *content, last = self.content
+        if last["type"] == "text":
+            gap = "" if last["text"].endswith("\n") else "\n"
+            content.append({"type": "text", "text": f"{last['text']}{gap}[{limit}]"})
+        else:
+            content += [last, {"type": "text", "text": f"[{limit}]"}]
+        return ToolResult(content, is_error=True, limit=True)
 
 
 @dataclass(frozen=True)
@@ -138,6 +152,22 @@ class Sandbox(Protocol):
 
     async def add_file(self, mount: Mount) -> None:
         """Make one more file readable while the sandbox runs."""
+
+    async def pause(self) -> bool:
+        """Let nothing inside run until `resume`, keeping the shell, its variables and its jobs.
+
+        Returns whether it is so now. A sandbox that cannot, or that has an open call, goes on running and
+        says False: it is ended at the stop timeout instead. `close` ends a paused one too. Raises
+        `SandboxUnavailable` when the sandbox is gone.
+        """
+        return False
+
+    async def resume(self) -> None:
+        """Go on after `pause`; does nothing to one that runs. Raises `SandboxUnavailable`."""
+
+    async def memory(self) -> int | None:
+        """Bytes of memory that it takes now; None where that is not known. Never raises."""
+        return None
 
     async def close(self) -> None:
         """End everything inside. Idempotent; never raises."""

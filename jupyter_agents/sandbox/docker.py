@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -155,6 +156,9 @@ class DockerProvider:
                 with engine.in_words():
                     await asyncio.to_thread(add_file, client, name, spec, mount)
 
+            async def freeze(stop: bool) -> None:
+                await asyncio.to_thread(engine.freeze, client, name, stop)
+
             undo.push_async_callback(asyncio.to_thread, engine.remove, client, name)
             await _settled(engine.create, client, request)
             where, version = engine.endpoint(client), client.api.api_version
@@ -180,6 +184,8 @@ class DockerProvider:
             limits=spec.limits,
             limit_hit=limit_hit,
             add_file=add,
+            freeze=freeze,
+            memory=partial(asyncio.to_thread, engine.memory, client, name),
             on_close=clean_up,
         )
         disk = Watchdog(

@@ -95,6 +95,23 @@ def start(client: DockerClient, name: str) -> int:
         return int(client.api.inspect_container(name)["State"]["Pid"])
 
 
+def freeze(client: DockerClient, name: str, stop: bool) -> None:
+    """Pause a container, or let it go on. Raises `SandboxUnavailable`."""
+    with in_words():
+        (client.api.pause if stop else client.api.unpause)(name)
+
+
+def memory(client: DockerClient, name: str) -> int | None:
+    """Bytes of memory that a container takes, without the page cache; None where the engine does not say."""
+    with contextlib.suppress(DockerException, RequestException):
+        found = client.api.stats(name, stream=False, one_shot=True).get("memory_stats") or {}
+        details = found.get("stats") or {}
+        cache = details.get("total_inactive_file", details.get("inactive_file", 0))
+        if "usage" in found:
+            return max(0, int(found["usage"]) - int(cache))
+    return None
+
+
 def remove(client: DockerClient, name: str) -> None:
     """Kill and remove a container, if it is there and the engine is. Never raises."""
     with contextlib.suppress(DockerException, RequestException):

@@ -19,6 +19,7 @@ from .guard import Guard
 from .leftovers import make_directory
 from .options import UPLOADS, WORKSPACE, Root
 from .tools import ToolhostSandbox
+from .watchdog import tree_bytes
 
 PROBE = "echo works"
 
@@ -80,6 +81,7 @@ class EmbeddedProvider(ABC):
             notes=(*notes, *guard.notes),
             limits=spec.limits,
             limit_hit=guard.limit_hit,
+            memory=partial(asyncio.to_thread, tree_bytes, channel.pid),
             on_close=parts.aclose,
         )
         sandbox.takes_files(partial(self._add_file, spec, sandbox))

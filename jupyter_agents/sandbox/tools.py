@@ -3,13 +3,10 @@
 How a provider uses it::
 
     options = ToolhostOptions(env={"PATH": "/usr/bin:/bin", "HOME": "/tmp"}, limits=spec.limits)
-    path = write_zipapp(directory)                     # or toolhost_zipapp() for the bytes
+    path = write_zipapp(directory)
     argv = ["python3", *options.arguments("/inside/toolhost.pyz")]
-    channel = ...                                      # its stdin and stdout: a `Channel`
-    sandbox = ToolhostSandbox(channel, kind="docker", notes=(), limits=spec.limits,
-                              add_file=..., limit_hit=..., on_close=...)
-    await sandbox.start()                              # waits for the toolhost's hello
-    return sandbox
+    sandbox = ToolhostSandbox(channel, kind="docker", limits=spec.limits, on_close=...)
+    await sandbox.start()
 
 `ToolhostOptions` says what the toolhost does inside: which directories the file tools may reach,
 the egress proxy's socket that it forwards ``127.0.0.1:3128`` to, which uid it takes on when it is
@@ -38,6 +35,7 @@ from .frames import (
     tool_result,
 )
 from .options import STANDARD_ROOTS, Root, ToolhostOptions
+from .pausing import Pausing
 from .zipapp import toolhost_zipapp, write_zipapp
 
 __all__ = [
@@ -70,6 +68,11 @@ class ToolhostSandbox:
         since it was last asked, else None. Must not block.
     add_file:
         What `Sandbox.add_file` does; without it, that raises `SandboxUnavailable`.
+    freeze:
+        Called with True to let nothing in the sandbox run, with False to go on; raises
+        `SandboxUnavailable`. Without it the toolhost stops the processes below it.
+    memory:
+        What `Sandbox.memory` says.
     on_close:
         Awaited once, after the channel was closed: removes what the provider made.
     """
@@ -83,6 +86,8 @@ class ToolhostSandbox:
         limits: Limits | None = None,
         limit_hit: Callable[[], str | None] | None = None,
         add_file: Callable[[Mount], Awaitable[None]] | None = None,
+        freeze: Callable[[bool], Awaitable[None]] | None = None,
+        memory: Callable[[], Awaitable[int | None]] | None = None,
         on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.kind = kind
@@ -91,7 +96,9 @@ class ToolhostSandbox:
         self._limits = limits or Limits()
         self._limit_hit = limit_hit
         self._add_file = add_file
+        self._memory = memory
         self._on_close = on_close
+        self._pausing = Pausing(freeze or self._stop_below, lambda: self.busy)
         self._open: dict[int, asyncio.Future[ToolResult]] = {}
         self._last = 0
         self._sending = asyncio.Lock()
@@ -132,6 +139,7 @@ class ToolhostSandbox:
     async def call(self, name: str, input: Mapping[str, Any]) -> ToolResult:
         if name not in SANDBOX_TOOLS:
             return ToolResult.text(f"{name}: there is no such tool", is_error=True)
+        await self.resume()
         answer, number = self._new_call()
         try:
             async with asyncio.timeout(self._limits.call_seconds):
@@ -150,12 +158,13 @@ class ToolhostSandbox:
 
     async def ping(self) -> None:
         """One round trip to the toolhost. Raises `SandboxUnavailable`."""
-        answer, number = self._new_call()
-        try:
-            await self._send({"id": number, "op": "ping"})
-            await answer
-        finally:
-            self._open.pop(number, None)
+        await self._ask("ping")
+
+    async def pause(self) -> bool:
+        return await self._pausing.pause()
+
+    async def resume(self) -> None:
+        await self._pausing.resume()
 
     async def cancel(self) -> None:
         waiting = [answer for answer in self._open.values() if not answer.done()]
@@ -176,6 +185,7 @@ class ToolhostSandbox:
             raise SandboxUnavailable(self._ended)
         if self._add_file is None:
             raise SandboxUnavailable(f"{self.kind} takes no files while it runs.")
+        await self.resume()
         await self._add_file(mount)
         if not mount.target.startswith(tuple(f"{root.virtual}/" for root in STANDARD_ROOTS)):
             await self.add_root(Root(mount.target))
@@ -183,7 +193,11 @@ class ToolhostSandbox:
     async def add_root(self, root: Root) -> None:
         """Let the file tools read one more place, at once. bash does not see it."""
         real = root.real or root.virtual
+        await self.resume()
         await self._send({"op": "root", "virtual": root.virtual, "real": real})
+
+    async def memory(self) -> int | None:
+        return await self._memory() if self._memory is not None and self.alive else None
 
     async def close(self) -> None:
         if self._closing is None:
@@ -197,6 +211,22 @@ class ToolhostSandbox:
         answer = asyncio.get_running_loop().create_future()
         self._open[self._last] = answer
         return answer, self._last
+
+    async def _ask(self, operation: str) -> None:
+        answer, number = self._new_call()
+        try:
+            await self._send({"id": number, "op": operation})
+            await answer
+        finally:
+            self._open.pop(number, None)
+
+    async def _stop_below(self, stop: bool) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._ask("pause" if stop else "resume")
+        except TimeoutError:
+            await self._end("The sandbox did not answer in time and was ended.")
+            raise SandboxUnavailable(self._ended or "") from None
 
     async def _send(self, frame: dict[str, Any]) -> None:
         data = encode_frame(frame)
@@ -217,19 +247,11 @@ class ToolhostSandbox:
             await self._end("The sandbox did not answer in time and was ended.")
         seconds = self._limits.call_seconds
         said = f"{name}: stopped after {seconds:g} s, the longest that one call may take"
-        return ToolResult.text(said, is_error=True)
+        return ToolResult([{"type": "text", "text": said}], is_error=True, limit=True)
 
     def _with_limit(self, result: ToolResult) -> ToolResult:
         hit = self._limit_hit() if self._limit_hit is not None else None
-        if hit is None:
-            return result
-        *content, last = result.content
-        if last["type"] == "text":
-            gap = "" if last["text"].endswith("\n") else "\n"
-            content.append({"type": "text", "text": f"{last['text']}{gap}[{hit}]"})
-        else:
-            content += [last, {"type": "text", "text": f"[{hit}]"}]
-        return ToolResult(content, is_error=True)
+        return result if hit is None else result.beyond(hit)
 
     async def _read(self) -> None:
         buffer = FrameBuffer()

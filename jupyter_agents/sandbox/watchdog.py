@@ -131,6 +131,11 @@ def resident_bytes(pid: int) -> int:
     return total
 
 
+def tree_bytes(pid: int) -> int:
+    """Memory of `pid` and everything below it, as `resident_bytes` counts it."""
+    return sum(map(resident_bytes, process_tree(pid)))
+
+
 def used_bytes(top: Path) -> int:
     """Allocated bytes of everything below `top`; follows no link."""
     total = 0

@@ -18,10 +18,12 @@ from jupyter_agents.sandbox.base import Mount, SandboxProvider
 from jupyter_agents.server import (
     agents,
     approvals,
+    archives,
     environments,
     events,
     files,
     front_ends,
+    health,
     local,
     openapi,
     resources,
@@ -61,7 +63,7 @@ class JupyterAgents(Traits, ExtensionApp):
         """Register the routes; what is none of them answers 404 in the wire's shape."""
         modules: Sequence[Any] = (
             *(agents, environments, sessions, events, threads, resources, files),
-            *(local, approvals, front_ends, openapi),
+            *(local, health, archives, approvals, front_ends, openapi),
         )
         routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])

@@ -14,6 +14,7 @@ from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 from traitlets.config import Configurable
 
+from jupyter_agents.domain.hosting import PATTERNS
 from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mcp_config import McpConfig, programs
@@ -47,12 +48,17 @@ class Traits(Configurable):
     memory = Unicode("1GiB", help="Memory of one sandbox.").tag(config=True)
     pids = Int(256, help="Processes of one sandbox.").tag(config=True)
     disk = Unicode("5GiB", help="Workspace size of one session.").tag(config=True)
-    idle_timeout = Float(600.0, help="Seconds after which an idle sandbox ends.").tag(config=True)
+    idle_timeout = Float(600.0, help="Seconds after which an idle sandbox is paused.").tag(config=True)
+    stop_timeout = Float(3600.0, help="Seconds after which an idle sandbox ends.").tag(config=True)
+    hosting = Enum(
+        PATTERNS, "long-running", help="What becomes of the sandbox of a session that is idle."
+    ).tag(config=True)
     max_cpus = Float(64.0, help="The most cores an environment may ask for.").tag(config=True)
     max_memory = Unicode("256GiB", help="The most memory an environment may ask for.").tag(config=True)
     max_pids = Int(4096, help="The most processes an environment may ask for.").tag(config=True)
     max_disk = Unicode("1TiB", help="The largest workspace an environment may ask for.").tag(config=True)
     max_idle_timeout = Float(86400.0, help="The longest idle timeout, seconds.").tag(config=True)
+    max_stop_timeout = Float(86400.0, help="The longest stop timeout, seconds.").tag(config=True)
     max_files = Int(100, help="Files that may be mounted in one session.").tag(config=True)
     rate_limits = Dict(
         value_trait=Float(min=1),
@@ -126,6 +132,8 @@ class Traits(Configurable):
                 pids=self.pids,
                 disk=size("disk", self.disk),
                 idle_timeout=self.idle_timeout,
+                stop_timeout=self.stop_timeout,
+                hosting=self.hosting,
             ),
             ceilings=Settings(
                 cpus=self.max_cpus,
@@ -133,6 +141,7 @@ class Traits(Configurable):
                 pids=self.max_pids,
                 disk=size("max_disk", self.max_disk),
                 idle_timeout=self.max_idle_timeout,
+                stop_timeout=self.max_stop_timeout,
             ),
             max_files=self.max_files,
             web_hosts=tuple(self.web_hosts),

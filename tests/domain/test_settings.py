@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_agents.domain.hosting import Life
 from jupyter_agents.domain.settings import (
     SESSION,
     SHARED,
@@ -13,7 +14,9 @@ from jupyter_agents.domain.settings import (
 )
 from jupyter_agents.errors import InvalidRequest, NotSupported
 
-CEILING = Settings(cpus=4, memory=4 * 1024**3, pids=1000, disk=10 * 1024**3, idle_timeout=3600)
+CEILING = Settings(
+    cpus=4, memory=4 * 1024**3, pids=1000, disk=10 * 1024**3, idle_timeout=7200, stop_timeout=7200
+)
 
 
 def asked(**keys: str) -> Settings:
@@ -27,9 +30,16 @@ def test_nothing_asked_is_the_default() -> None:
 
 def test_values_are_read() -> None:
     found = asked(
-        sandbox="docker", image="i", cpus="0.5", memory="512MiB", pids="9", disk="1.5GiB", idle_timeout="300s"
+        **{"sandbox": "docker", "image": "i", "cpus": "0.5", "memory": "512MiB", "pids": "9"},
+        **{"disk": "1.5GiB", "idle_timeout": "300s", "stop_timeout": "900", "hosting": "hybrid"},
     )
-    assert found == Settings("docker", "i", 0.5, 512 * 1024**2, 9, 1610612736, 300.0)
+    assert found == Settings("docker", "i", 0.5, 512 * 1024**2, 9, 1610612736, 300.0, 900.0, "hybrid")
+    assert found.life == Life("hybrid", 300.0, 900.0)
+
+
+def test_a_longer_idle_timeout_puts_the_stop_off() -> None:
+    assert asked(idle_timeout="5000s").stop_timeout == 5000
+    assert asked(idle_timeout="5000s", stop_timeout="60s").stop_timeout == 60
 
 
 def test_the_session_beats_the_environment() -> None:
@@ -65,7 +75,9 @@ def test_the_notebooks_folder_is_shown_unless_it_is_refused() -> None:
         ("disk", ""),
         ("idle_timeout", "0s"),
         ("idle_timeout", "5m"),
-        ("idle_timeout", "3601"),
+        ("idle_timeout", "7201"),
+        ("stop_timeout", "1h"),
+        ("stop_timeout", "7201"),
     ],
 )
 def test_a_value_that_cannot_be_had_is_refused_by_name(key: str, value: str) -> None:
@@ -74,9 +86,14 @@ def test_a_value_that_cannot_be_had_is_refused_by_name(key: str, value: str) -> 
     assert f"jupyter-agents/{key.replace('_', '-')}" in caught.value.message
 
 
-def test_hosting_is_not_built() -> None:
-    with pytest.raises(NotSupported):
+def test_an_unknown_pattern_is_answered_with_the_four() -> None:
+    with pytest.raises(InvalidRequest, match="ephemeral, long-running, hybrid, shared"):
         asked(hosting="here")
+
+
+def test_shared_is_not_built() -> None:
+    with pytest.raises(NotSupported):
+        asked(hosting="shared")
 
 
 def test_a_slip_in_our_own_keys_is_not_silent() -> None:

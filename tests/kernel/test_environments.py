@@ -18,9 +18,7 @@ from jupyter_agents.kernel.problems import AgentError
 
 
 def test_every_setting_has_its_metadata_key() -> None:
-    assert {key(name) for name in SETTINGS} == {
-        settings.PREFIX + name for name in settings.SHARED - {"hosting"}
-    }
+    assert {key(name) for name in SETTINGS} == {settings.PREFIX + name for name in settings.SHARED}
 
 
 @pytest.mark.parametrize(

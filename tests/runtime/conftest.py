@@ -14,7 +14,7 @@ from jupyter_agents import wire
 from jupyter_agents.domain.agents import create_agent
 from jupyter_agents.domain.environments import create_environment
 from jupyter_agents.domain.sessions import State, apply
-from jupyter_agents.ids import rfc3339
+from jupyter_agents.ids import Clock, rfc3339, utc_now
 from jupyter_agents.runtime import loop
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.context import Context
@@ -48,16 +48,23 @@ def asking(*names: str) -> Doc:
 class Runtime:
     """One server's runtime. `context` is replaced by `restart`."""
 
-    def __init__(self, config: Config, providers: list[SandboxProvider], model: ScriptedModel) -> None:
+    def __init__(
+        self,
+        config: Config,
+        providers: list[SandboxProvider],
+        model: ScriptedModel,
+        clock: Clock = utc_now,
+    ) -> None:
         self.config = config
         self.providers = providers
         self.model = model
-        self.context = Context(config, lambda: self.providers)
+        self.clock = clock
+        self.context = Context(config, lambda: self.providers, clock)
 
     async def restart(self) -> None:
         """End the runtime as a crash would leave it, as far as the store goes, and start another."""
         await self.context.stop()
-        self.context = Context(self.config, lambda: self.providers)
+        self.context = Context(self.config, lambda: self.providers, self.clock)
         await self.context.start()
 
     async def session(self, *tools: Doc, script: Iterable[Any] = (), **body: Any) -> str:

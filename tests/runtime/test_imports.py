@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from jupyter_agents.domain.sessions import State, apply
-from jupyter_agents.domain.steps import Stop, step
+from jupyter_agents.domain.environments import create_environment
+from jupyter_agents.domain.sessions import State, apply, fold
+from jupyter_agents.domain.steps import RunTools, Stop, step
 from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.ids import IdSource
 from jupyter_agents.runtime import imports
-from jupyter_agents.runtime.imports import Imported, import_run
+from jupyter_agents.runtime.imports import Continued, Imported, import_run
 from jupyter_agents.runtime.runfile import export
 from jupyter_agents.store.catalog import Catalog
 from jupyter_agents.store.database import Database
@@ -206,3 +207,29 @@ def test_a_blob_named_often_does_not_grow_without_bound(
     smaller = [line for line in lines[: place + 1] if "exchange" not in line] + copies
     with pytest.raises(InvalidRequest, match="too large"):
         take(database, "\n".join(smaller))
+
+
+def test_what_was_under_way_is_closed_where_it_goes_on(database: Database) -> None:
+    talk = Talk(title="Cut")
+    talk.turn("do it")
+    talk.calls("allow")
+    environment = create_environment({"name": "here"}, "env_here", "2026-11-21T12:00:00.000000Z")
+    seen: list[Doc] = []
+    here = Continued(environment, {"k": "v"})
+    made = import_run(database, run_file(talk), later, IdSource(), here, seen.append)
+    catalog = Catalog(database)
+    row = catalog.get("session", made.session_id)
+    assert (row["status"], row["environment_id"], row["metadata"]) == ("running", "env_here", {"k": "v"})
+    assert row["notes"] == ["The sandbox reaches public hosts by HTTP and HTTPS only."]
+    assert catalog.unsettled() == [made.session_id] and seen[0]["id"] == made.session_id
+    state = fold(Journal(database).read(made.session_id))
+    assert isinstance(step(state), RunTools)
+
+
+def test_a_thread_that_was_summarised_goes_round(database: Database) -> None:
+    talk = conversation()
+    summary = {"type": "text", "text": "All before."}
+    talk.event({"type": "agent.thread_context_compacted"}, {"summary": summary, "from": 2})
+    made = take(database, run_file(talk))
+    assert exported(database, made.session_id) == run_file(talk)
+    assert "All before." in str(fold(Journal(database).read(made.session_id)).messages)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from jupyter_agents.errors import Conflict, InvalidRequest, NotFound
-from jupyter_agents.runtime import manager as module
 from jupyter_agents.runtime.runner import Retired
 from jupyter_agents.runtime.streams import Closed
 from jupyter_agents.testing import Reply, call, say
@@ -158,22 +157,6 @@ async def test_an_idle_session_gives_its_sandbox_back_and_comes_again(
     found = await runtime.turn(session, "two")
     assert only(found, "agent.tool_result")["content"][0]["text"] == "kept\n"
     assert runtime.context.manager.live(session) is not runner
-
-
-async def test_the_sweep_ends_what_was_idle_for_long(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "SWEEP_SECONDS", 0.05)
-    await runtime.restart()
-    idle = await runtime.session(
-        script=[[call("bash", command="true")], [say("a")]], metadata={"jupyter-agents/idle-timeout": "1s"}
-    )
-    lasting = await runtime.session()
-    await runtime.turn(idle, "go")
-    async with asyncio.timeout(5):
-        while runtime.context.manager.live(idle) is not None:
-            await asyncio.sleep(0.05)
-    assert runtime.context.manager.live(lasting) is not None
 
 
 async def test_a_session_of_another_process_is_left_alone_and_can_be_followed(

@@ -258,3 +258,15 @@ async def test_large_files_come_back_as_blocks(box: Box) -> None:
         [block] = (await box.call("read", file_path=name)).content
         assert (block["type"], block["source"]["media_type"]) == (kind, media_type)
         assert len(block["source"]["data"]) == 4 * MIB
+
+
+async def test_what_it_takes_of_memory_is_known_running_and_paused(box: Box) -> None:
+    before = await box.sandbox.memory()
+    assert before is not None and before > MIB
+    await box.good("x=$(head -c 40000000 /dev/zero | tr '\\0' x)")
+    after = await box.sandbox.memory()
+    assert after is not None and after > before + 30 * MIB
+    assert await box.sandbox.pause()
+    assert (await box.sandbox.memory() or 0) > before + 30 * MIB
+    await box.sandbox.close()
+    assert await box.sandbox.memory() is None

@@ -16,7 +16,7 @@ from .bash import Bash
 from .calls import FileCalls, tool_environment
 from .identity import become, set_limits
 from .paths import Roots
-from .processes import Children, adopt_orphans, below, end
+from .processes import Children, Process, adopt_orphans, below, end, go_on, stop
 
 CHUNK = 256 * 1024
 
@@ -52,6 +52,7 @@ class Toolhost:
             options["pids"],
             restrict,
         )
+        self._stopped: list[Process] = []
         self._unread = b""
         self._open = True
 
@@ -96,6 +97,12 @@ class Toolhost:
             self._bash.cancel(numbers)
             self._files.cancel(numbers)
         elif operation == "ping":
+            self._answers.send(frame["id"], [], False)
+        elif operation == "pause":
+            self._stopped = stop(lambda: below(os.getpid()))
+            self._answers.send(frame["id"], [], False)
+        elif operation == "resume":
+            go_on(self._stopped)
             self._answers.send(frame["id"], [], False)
         elif operation == "root":
             self._roots.add(frame["virtual"], frame["real"])

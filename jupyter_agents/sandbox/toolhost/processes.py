@@ -118,20 +118,31 @@ def end(victims: Callable[[], list[Process]], number: int) -> bool:
     For SIGKILL all are stopped first, pass by pass until no new one shows up, so that no fork bomb
     outruns the killing.
     """
-    found = victims()
-    if number == signal.SIGKILL:
-        stopped: set[Process] = set()
-        for _ in range(STOP_PASSES):
-            new = [process for process in found if process not in stopped]
-            if not new:
-                break
-            for process in new:
-                _send(process, signal.SIGSTOP)
-            stopped.update(new)
-            found = victims()
+    found = stop(victims) if number == signal.SIGKILL else victims()
     for process in found:
         _send(process, number)
     return bool(found)
+
+
+def stop(victims: Callable[[], list[Process]]) -> list[Process]:
+    """Stop all that `victims` finds, pass by pass until no new one shows up; returns them."""
+    found = victims()
+    stopped: set[Process] = set()
+    for _ in range(STOP_PASSES):
+        new = [process for process in found if process not in stopped]
+        if not new:
+            break
+        for process in new:
+            _send(process, signal.SIGSTOP)
+        stopped.update(new)
+        found = victims()
+    return found
+
+
+def go_on(stopped: list[Process]) -> None:
+    """Let stopped processes run again, children before their parents."""
+    for process in reversed(stopped):
+        _send(process, signal.SIGCONT)
 
 
 def _children(pid: int) -> list[int]:
