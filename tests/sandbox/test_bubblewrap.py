@@ -184,4 +184,5 @@ async def test_a_failed_start_leaves_nothing(open_path: Path) -> None:
     fake.chmod(0o755)
     with pytest.raises(SandboxUnavailable):
         await BubblewrapProvider(str(fake)).start(spec_in(open_path, network=Network()))
-    assert {name for name in set(os.listdir("/tmp")) - before if name.startswith("jupyter-agents-")} == set()
+    made = set(os.listdir("/tmp")) - before
+    assert [name for name in made if name.startswith(f"jupyter-agents-{os.getpid()}-")] == []

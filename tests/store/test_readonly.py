@@ -56,7 +56,7 @@ def test_a_folder_that_cannot_be_written_is_read(tmp_path: Path) -> None:
     database = Database(tmp_path / "agents.db")
     database.submit(lambda c: c.execute("INSERT INTO unsettled VALUES ('a')")).result()
     database.close()
-    for path in (tmp_path, *list(tmp_path.parents)[:2]):
+    for path in (tmp_path, *list(tmp_path.parents)[:3]):
         path.chmod(0o755)
     (tmp_path / "agents.db").chmod(0o644)
     tmp_path.chmod(0o555)
