@@ -34,7 +34,7 @@ def page(name: str) -> str:
     return (DOCS / name).read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(Traits.class_own_traits(config=True)))
+@pytest.mark.parametrize("name", sorted(Traits.class_traits(config=True)))
 def test_every_trait_is_documented(name: str) -> None:
     assert f"`{name}`" in page("configuration.md")
 

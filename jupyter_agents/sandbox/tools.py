@@ -36,6 +36,7 @@ from .frames import (
 )
 from .options import STANDARD_ROOTS, Root, ToolhostOptions
 from .pausing import Pausing
+from .signs import limit_met
 from .zipapp import toolhost_zipapp, write_zipapp
 
 __all__ = [
@@ -251,6 +252,7 @@ class ToolhostSandbox:
 
     def _with_limit(self, result: ToolResult) -> ToolResult:
         hit = self._limit_hit() if self._limit_hit is not None else None
+        hit = hit or limit_met(result, self._limits)
         return result if hit is None else result.beyond(hit)
 
     async def _read(self) -> None:
