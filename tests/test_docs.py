@@ -84,6 +84,15 @@ def test_every_model_that_takes_system_messages_is_documented() -> None:
     assert set(re.findall(r"`([^`]+)`", line)) == takes
 
 
+def test_every_test_that_the_security_page_names_exists() -> None:
+    named = re.findall(r"`(test_\w+\.py)::(\w+)`", page("security.md"))
+    tests = Path(__file__).parent / "sandbox"
+    assert len(named) > 40
+    for file, name in named:
+        text = (tests / file).read_text("utf-8")
+        assert re.search(rf"^(async )?def {name}\(", text, re.MULTILINE), f"{file}::{name}"
+
+
 def test_links_lead_somewhere() -> None:
     root = DOCS.parent
     for path in [*DOCS.glob("*.md"), *root.glob("*.md")]:
