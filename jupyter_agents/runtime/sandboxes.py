@@ -21,13 +21,16 @@ from jupyter_agents.runtime import places
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.tools import STARTING_SECONDS
-from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.base import ImageProvider, Limits, Network, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.beside import Beside, folder_of
 from jupyter_agents.sandbox.choose import Choice, choose
+from jupyter_agents.sandbox.obstacle import obstacle
 from jupyter_agents.sandbox.workspace import FOLDER
 from jupyter_agents.store.catalog import Catalog
 
 Doc = dict[str, Any]
+
+IMAGE = f"{keys.PREFIX}image"
 
 Providers = Callable[[], Sequence[SandboxProvider]]
 
@@ -95,6 +98,30 @@ class Sandboxes:
                     "metadata.jupyter-agents/workspace: expected a folder below the server's root, "
                     "as a relative path."
                 )
+            data = self.config.data_dir.resolve()
+            if data.is_relative_to(place) or place.is_relative_to(data):
+                raise InvalidRequest(
+                    "metadata.jupyter-agents/workspace: the server keeps its own files there."
+                )
+            there = obstacle(root, place)
+            if there is not None:
+                raise InvalidRequest(f"metadata.jupyter-agents/workspace: {there}")
+
+    async def check_image(self, *metadata: Mapping[str, str | None]) -> None:
+        """Raises `InvalidRequest` for an image that is named and that the engine does not have.
+
+        metadata: as given or as stored; an empty value is one that is taken away.
+        """
+        given_keys = [{key: value for key, value in given.items() if value} for given in metadata]
+        asked = keys.settings(self.config.defaults, self.config.ceilings, *given_keys)
+        self.config.policy.check_settings(asked)
+        if not any(IMAGE in given for given in given_keys) or asked.image is None:
+            return
+        provider = (await asyncio.shield(self.choice(asked.sandbox))).provider
+        if isinstance(provider, ImageProvider):
+            problem = await provider.image_problem(asked.image)
+            if problem is not None:
+                raise InvalidRequest(f"metadata.{IMAGE}: {problem}")
 
     def _check_settings(self, *metadata: Mapping[str, str]) -> None:
         asked = keys.settings(self.config.defaults, self.config.ceilings, *metadata)

@@ -401,7 +401,7 @@ async def test_too_many_open_files_are_an_error_that_names_the_limit(kind: Kind)
         assert text.endswith("[limit: 256 open files in a process]")
 
 
-async def test_what_the_workspace_held_before_counts_against_its_limit(kind: Kind) -> None:
+async def test_what_others_put_in_the_workspace_counts_against_its_limit(kind: Kind) -> None:
     async with small_box(kind, disk=64 * MIB) as box:
         for name in ("old", "older"):
             (box.workspace / name).write_bytes(os.urandom(48 * MIB))
@@ -409,7 +409,7 @@ async def test_what_the_workspace_held_before_counts_against_its_limit(kind: Kin
         text, is_error = await box.bash(command, timeout_ms=60_000)
         assert is_error
         assert "out of disk space (64 MiB)" in text
-        await box.good("rm f*")
+        await box.good("rm -f f*")
 
 
 async def test_a_filled_disk_is_an_error_that_names_the_limit(kind: Kind) -> None:
