@@ -34,7 +34,7 @@ def page(name: str) -> str:
     return (DOCS / name).read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(Traits.class_own_traits(config=True)))
+@pytest.mark.parametrize("name", sorted(Traits.class_traits(config=True)))
 def test_every_trait_is_documented(name: str) -> None:
     assert f"`{name}`" in page("configuration.md")
 
@@ -82,6 +82,15 @@ def test_every_model_that_takes_system_messages_is_documented() -> None:
     takes = {name for name in pricing.known_models() if pricing.model(name).system_messages}
     line = page("api.md").partition("Models that take one:")[2].partition("Others")[0]
     assert set(re.findall(r"`([^`]+)`", line)) == takes
+
+
+def test_every_test_that_the_security_page_names_exists() -> None:
+    named = re.findall(r"`(test_\w+\.py)::(\w+)`", page("security.md"))
+    tests = Path(__file__).parent / "sandbox"
+    assert len(named) > 40
+    for file, name in named:
+        text = (tests / file).read_text("utf-8")
+        assert re.search(rf"^(async )?def {name}\(", text, re.MULTILINE), f"{file}::{name}"
 
 
 def test_links_lead_somewhere() -> None:

@@ -50,12 +50,13 @@ async def examine(arguments: argparse.Namespace) -> Doc:
     from jupyter_agents.sandbox.choose import choose
 
     app = extension(arguments.data_dir)
-    folder, providers = app.data_folder, app.providers()
+    allowed = app.policy.allows_kind
+    folder, providers = app.data_folder, [one for one in app.providers() if allowed(one.kind)]
     try:
         choice = await choose(providers, app.sandbox)
     finally:
         await asyncio.gather(*(provider.close() for provider in providers), return_exceptions=True)
-    endpoint = Endpoint(folder, app.model_base_url)
+    endpoint = Endpoint(folder, app.model_base_url, policy=app.policy)
     found = [
         checks.python(),
         checks.jupyter(),

@@ -17,7 +17,9 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--token-file", type=Path, help="file that holds the token (default: a random one)")
-    parser.add_argument("--ready-file", type=Path, help='gets {"url", "pid"} once the server listens')
+    parser.add_argument(
+        "--ready-file", type=Path, help='gets {"url", "pid"} once the server listens, or {"problem"}'
+    )
     parser.add_argument("--parent-pid", type=int, help="end when this process ends")
     parser.add_argument("--root-dir", type=Path, default=Path(), help="folder of the workspaces")
     parser.add_argument("--embedded", action="store_true", help=argparse.SUPPRESS)

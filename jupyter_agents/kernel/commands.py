@@ -31,9 +31,10 @@ HELP = """\
 %%agent define NAME           the same with the API's fields as YAML in the cell
 %agent diff NAME 1 2          two versions of an agent side by side
 %agent env NAME [options]     create or update an environment: --network --packages
-                              --image --cpus --memory --pids --disk --sandbox
-                              --idle-timeout --stop-timeout --hosting; %%agent env
-                              NAME with YAML; %agent env lists them
+                              --image --cpus --memory --pids --open-files --file-size
+                              --disk --sandbox --call-timeout --idle-timeout
+                              --stop-timeout --hosting; %%agent env NAME with YAML;
+                              %agent env lists them
 %agent agents                 the agents of this server
 %agent show NAME|SESSION      an agent or a session as a card
 %agent login                  give the server a model key; it is asked for, never written

@@ -77,16 +77,19 @@ class EmbeddedServer:
         Raises
         ------
         UserError
-            It ended, or did not listen within 30 seconds; the message has the end of its log.
+            It said why it cannot serve, in one sentence; or it ended, or did not listen within 30
+            seconds: then the message has the end of its log.
         """
         ready = self._folder / "ready.json"
         deadline = time.monotonic() + START_SECONDS
         while not self.url and self.alive and time.monotonic() < deadline:
             if ready.exists():
-                self.url = str(json.loads(ready.read_text())["url"])
+                self.url = str(json.loads(ready.read_text()).get("url", ""))
             else:
                 time.sleep(0.02)
         if not self.url:
+            if ready.exists():
+                raise UserError(json.loads(ready.read_text())["problem"])
             raise UserError(
                 f"The embedded agents server did not start. Its log is {self.log}; "
                 f"the end of it:\n{self.last_words}"

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 PREFIX = "jupyter-agents/"
 MANAGERS = ("apt", "cargo", "gem", "go", "npm", "pip")
-TIMES = ("idle_timeout", "stop_timeout")
-SETTINGS = ("sandbox", "image", "cpus", "memory", "pids", "disk", "hosting", *TIMES)
+TIMES = ("call_timeout", "idle_timeout", "stop_timeout")
+SETTINGS = (
+    *("sandbox", "image", "cpus", "memory", "pids", "open_files", "file_size", "disk", "hosting"),
+    *TIMES,
+)
 """Fields that are kept in the metadata, below `PREFIX`."""
 
 Packages = Mapping[str, Sequence[str]]
@@ -30,9 +33,10 @@ class EnvironmentDefinition:
     """What ``env`` says of an environment.
 
     network: ``none``, ``all``, or the hosts that may be reached. packages: lists by package manager.
-    cpus, pids: numbers. memory, disk: sizes such as ``1GiB``. idle_timeout, stop_timeout: seconds, or
-    ``300s``. sandbox: ``auto``, ``docker``, ``bubblewrap`` or ``landlock``. hosting: ``ephemeral``,
-    ``long-running``, ``hybrid`` or ``shared``. config: the API's object, in place of network and packages.
+    cpus, pids, open_files: numbers. memory, file_size, disk: sizes such as ``1GiB``. call_timeout,
+    idle_timeout, stop_timeout: seconds, or ``300s``. sandbox: ``auto``, ``docker``, ``bubblewrap`` or
+    ``landlock``. hosting: ``ephemeral``, ``long-running``, ``hybrid`` or ``shared``. config: the API's
+    object, in place of network and packages.
     """
 
     name: str
@@ -44,6 +48,9 @@ class EnvironmentDefinition:
     pids: int | str | None = None
     disk: str | int | None = None
     sandbox: str | None = None
+    open_files: int | str | None = None
+    file_size: str | int | None = None
+    call_timeout: float | str | None = None
     idle_timeout: float | str | None = None
     stop_timeout: float | str | None = None
     hosting: str | None = None

@@ -80,9 +80,10 @@ class Looking(Command):
             ("turns", f"{count}"),
             ("tokens", _tokens(found.usage)),
             ("list cost", _price(list_cost(found), sum(_counts(found.usage)))),
-            ("sandbox", f"{sandbox.get('kind') or 'none'}, {sandbox.get('state')}"),
+            ("sandbox", f"{words.sandbox(sandbox.get('kind')) or 'none'}, {sandbox.get('state')}"),
             ("workspace", str(sandbox.get("path") or sandbox.get("workspace") or "")),
         ]
+        rows += [("note", str(note)) for note in sandbox.get("notes") or ()]
         if found.title:
             rows.insert(0, ("title", found.title))
         rows += [(name, value) for name, value in sorted(found.metadata.items())]

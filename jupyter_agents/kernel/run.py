@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_agents.errors import UserError
-from jupyter_agents.kernel import frame, load, script, show, snapshot
+from jupyter_agents.kernel import frame, load, script, show, snapshot, words
 from jupyter_agents.kernel.requests import Request, Requests
 from jupyter_agents.kernel.timing import Timing, timing
 from jupyter_agents.kernel.transcript import Transcript, cut, fold, mark
@@ -231,7 +231,7 @@ class Run:
             "model": self._model,
             "turn": self.turn,
             "cost_usd": self.cost,
-            "sandbox": self.sandbox.get("kind"),
+            "sandbox": words.sandbox(self.sandbox.get("kind")),
             "replayed": bool(self.sandbox.get("replayed")),
         }
         return {

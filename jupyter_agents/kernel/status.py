@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from jupyter_agents.kernel import words
 from jupyter_agents.kernel.problems import OR_REPLAY
 from jupyter_agents.kernel.sheet import plain
 from jupyter_agents.kernel.skew import skew
@@ -99,7 +100,7 @@ def _sandbox(sandbox: Mapping[str, Any]) -> Row:
     better = "; ".join(f"{probe['kind']}: {probe['reason']}" for probe in passed)
     remedies = " ".join(probe["remedy"] for probe in passed if probe.get("remedy"))
     if sandbox["ready"]:
-        how = str(sandbox["kind"]) + (f" (passed over: {better})" if better else "")
+        how = str(words.sandbox(sandbox["kind"])) + (f" (passed over: {better})" if better else "")
         return ("sandbox", True, how, "")
     reason = sandbox.get("reason") or better or "none was found"
     return ("sandbox", False, f"none: {reason}", str(sandbox.get("remedy") or remedies))

@@ -199,6 +199,11 @@ def footer(transcript: Json) -> list[str]:
     return [visible(part) for part in parts]
 
 
+def sandbox(kind: str | None) -> str | None:
+    """A kind of sandbox as a user reads it: one that isolates nothing says so."""
+    return "unsafe (no isolation)" if kind == "unsafe" else kind
+
+
 def _diff(old: str, new: str) -> str:
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
     return "\n".join(list(lines)[3:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jupyter_agents.domain.policy import Policy
 from jupyter_agents.domain.settings import Settings
 from jupyter_agents.runtime.files import MAX_STORAGE
 from jupyter_agents.runtime.manager import MOST_FILES
@@ -19,8 +20,8 @@ class Config:
     data_dir: the store. root_dir: below it lie the workspaces. model_base_url: "" asks the
     environment. sandbox: ``auto`` or a kind. sandbox_uid: the user id inside when the server is
     root. replay: a folder of run files that answer in place of a model. web_hosts: hosts that
-    ``web_fetch`` may reach although they are private. notebook_folder: whether sandboxes may show the
-    folder of their notebook.
+    ``web_fetch`` may reach although they are private. policy: what the administrator allows.
+    notebook_folder: whether sandboxes may show the folder of their notebook.
     """
 
     data_dir: Path
@@ -34,11 +35,15 @@ class Config:
             cpus=64,
             memory=256 * 1024**3,
             pids=4096,
+            open_files=65536,
+            file_size=256 * 1024**3,
             disk=1024**4,
+            call_timeout=3600,
             idle_timeout=86400,
             stop_timeout=86400,
         )
     )
+    policy: Policy = field(default_factory=Policy)
     max_files: int = MOST_FILES
     max_storage: int = MAX_STORAGE
     download_uploads: bool = False

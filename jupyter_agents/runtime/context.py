@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from typing import Any
 
+from jupyter_agents.domain.policy import Policy
 from jupyter_agents.domain.prompt import NOTEBOOK_NOTE
 from jupyter_agents.domain.sessions import State
 from jupyter_agents.domain.tools import needs_sandbox
@@ -23,7 +24,7 @@ from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.manager import Parts, SessionManager
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.metrics import CountedModel
-from jupyter_agents.runtime.model import AnthropicModel, Model
+from jupyter_agents.runtime.model import Answer, AnthropicModel, Model, Preview
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.recorder import Recorder
 from jupyter_agents.runtime.replay import ReplayModel
@@ -91,11 +92,11 @@ class Context:
         self.repositories = Repositories(kept, config.repository_hosts, limits, clock, self.new_id)
         self.sweep = Sweep(self.catalog, self.blobs, self.files, self.mounted, self.repositories, clock)
         self.hub = Hub()
-        self.endpoint = Endpoint(config.data_dir, config.model_base_url)
+        self.endpoint = Endpoint(config.data_dir, config.model_base_url, policy=config.policy)
         self.sandboxes = Sandboxes(config, providers, self.catalog, self.mounted)
         self.archives = Archives(
             config.data_dir / "workspaces",
-            lambda doc: self.sandboxes.settings(doc).life,
+            self.sandboxes.life,
             self.sandboxes.workspace,
         )
         self._dropped: dict[str, set[str]] = {}
@@ -119,7 +120,7 @@ class Context:
                 tools=self._tools,
                 check=self.sandboxes.check_session,
                 places=lambda doc: [NOTEBOOK_NOTE] if self.sandboxes.beside(doc) else [],
-                life=lambda doc: self.sandboxes.settings(doc).life,
+                life=self.sandboxes.life,
                 turn_ended=self.recorder.write_soon,
                 over=self.archives.keep,
                 forget=self._forget,
@@ -172,7 +173,7 @@ class Context:
         problem = self.endpoint.problem()
         if problem is not None:
             return _NoModel(problem)
-        return AnthropicModel(self.endpoint.client(), self._dropped)
+        return _Allowed(AnthropicModel(self.endpoint.client(), self._dropped), self.config.policy)
 
     def _tools(self, session: Doc) -> SessionTools:
         return SessionTools(
@@ -200,6 +201,24 @@ class Context:
         self.recorder.forget(session_id)
         self.sandboxes.forget(session_id)
         self.archives.forget(session_id)
+
+
+class _Allowed:
+    """A model that is not asked for more than the administrator allows now.
+
+    The agent of an older session may name a model that was allowed when it was made.
+    """
+
+    def __init__(self, model: Model, policy: Policy) -> None:
+        self._model = model
+        self._policy = policy
+
+    async def answer(self, request: Doc, preview: Preview) -> Answer:
+        """See `Model`."""
+        problem = self._policy.model_problem(request["model"])
+        if problem is not None:
+            raise ModelError(problem, type="model_request_failed_error", transient=False)
+        return await self._model.answer(request, preview)
 
 
 class _NoModel:

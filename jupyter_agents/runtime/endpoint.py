@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from jupyter_agents.domain.policy import Policy
 from jupyter_agents.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -35,12 +36,21 @@ class Endpoint:
         The trait ``model_base_url``; "" asks the environment.
     environment:
         Where ``JUPYTER_AGENTS_MODEL_URL``, ``ANTHROPIC_BASE_URL`` and ``ANTHROPIC_API_KEY`` are read.
+    policy:
+        Which endpoints may be asked; by default every one.
     """
 
-    def __init__(self, folder: Path, base_url: str = "", environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        base_url: str = "",
+        environment: Mapping[str, str] = os.environ,
+        policy: Policy | None = None,
+    ) -> None:
         self._path = folder / "credentials.json"
         self._environment = environment
         self._trait = base_url
+        self._policy = policy or Policy()
         self._clients: dict[tuple[str, str], AsyncAnthropic] = {}
         self.own_urls: tuple[str, ...] = ()
 
@@ -70,6 +80,9 @@ class Endpoint:
                 "The model endpoint is this server itself. Set JUPYTER_AGENTS_MODEL_URL to a "
                 "Messages API endpoint and restart."
             )
+        refused = self._policy.endpoint_problem(self.base_url)
+        if refused is not None:
+            return refused
         if self.key()[0] is None:
             return (
                 "There is no API key. Run `%agent login`, or set ANTHROPIC_API_KEY (or "

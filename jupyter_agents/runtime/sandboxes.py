@@ -7,26 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_agents.domain import mcp
 from jupyter_agents.domain import settings as keys
 from jupyter_agents.domain.environments import allowed_hosts
+from jupyter_agents.domain.hosting import Life
 from jupyter_agents.domain.settings import Settings
 from jupyter_agents.errors import InvalidRequest, SandboxUnavailable
 from jupyter_agents.runtime import places
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.tools import STARTING_SECONDS
-from jupyter_agents.sandbox.base import Limits, Network, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.base import ImageProvider, Limits, Network, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.beside import Beside, folder_of
 from jupyter_agents.sandbox.choose import Choice, choose
+from jupyter_agents.sandbox.obstacle import obstacle
 from jupyter_agents.sandbox.workspace import FOLDER
 from jupyter_agents.store.catalog import Catalog
 
 Doc = dict[str, Any]
+
+IMAGE = f"{keys.PREFIX}image"
 
 Providers = Callable[[], Sequence[SandboxProvider]]
 
@@ -42,7 +46,8 @@ class Sandboxes:
 
     def __init__(self, config: Config, providers: Providers, catalog: Catalog, mounted: Mounted) -> None:
         self.config = config
-        self.providers = tuple(providers())
+        allowed = config.policy.allows_kind
+        self.providers = tuple(one for one in providers() if allowed(one.kind))
         self.choices: dict[str, asyncio.Task[Choice]] = {}
         self.pythons: dict[str, tuple[Path, ...]] = {}
         self.catalog = catalog
@@ -73,13 +78,14 @@ class Sandboxes:
     def check_environment(self, environment: Doc) -> None:
         """Raises `InvalidRequest` for metadata of ours that cannot be served."""
         keys.check_keys(environment["metadata"], keys.SHARED)
-        keys.settings(self.config.defaults, self.config.ceilings, environment["metadata"])
+        self._check_settings(environment["metadata"])
 
     def check_session(self, session: Doc, environment: Doc) -> None:
         """Raises `InvalidRequest` for what a session asks and this server cannot serve."""
         metadata = session["metadata"]
         keys.check_keys(metadata, keys.SHARED | keys.SESSION)
-        keys.settings(self.config.defaults, self.config.ceilings, environment["metadata"], metadata)
+        self._check_settings(environment["metadata"], metadata)
+        self.config.policy.check_agent(session["agent"])
         keys.max_turns(metadata, 1)
         keys.notebook_folder(metadata)
         mcp.check_servers(session["agent"], self.config.mcp.programs)
@@ -92,6 +98,34 @@ class Sandboxes:
                     "metadata.jupyter-agents/workspace: expected a folder below the server's root, "
                     "as a relative path."
                 )
+            data = self.config.data_dir.resolve()
+            if data.is_relative_to(place) or place.is_relative_to(data):
+                raise InvalidRequest(
+                    "metadata.jupyter-agents/workspace: the server keeps its own files there."
+                )
+            there = obstacle(root, place)
+            if there is not None:
+                raise InvalidRequest(f"metadata.jupyter-agents/workspace: {there}")
+
+    async def check_image(self, *metadata: Mapping[str, str | None]) -> None:
+        """Raises `InvalidRequest` for an image that is named and that the engine does not have.
+
+        metadata: as given or as stored; an empty value is one that is taken away.
+        """
+        given_keys = [{key: value for key, value in given.items() if value} for given in metadata]
+        asked = keys.settings(self.config.defaults, self.config.ceilings, *given_keys)
+        self.config.policy.check_settings(asked)
+        if not any(IMAGE in given for given in given_keys) or asked.image is None:
+            return
+        provider = (await asyncio.shield(self.choice(asked.sandbox))).provider
+        if isinstance(provider, ImageProvider):
+            problem = await provider.image_problem(asked.image)
+            if problem is not None:
+                raise InvalidRequest(f"metadata.{IMAGE}: {problem}")
+
+    def _check_settings(self, *metadata: Mapping[str, str]) -> None:
+        asked = keys.settings(self.config.defaults, self.config.ceilings, *metadata)
+        self.config.policy.check_settings(asked)
 
     def settings(self, session: Doc) -> Settings:
         """What the session asks of its sandbox, defaults filled in."""
@@ -102,6 +136,13 @@ class Sandboxes:
             environment["metadata"],
             session["metadata"],
         )
+
+    def life(self, session: Doc) -> Life:
+        """What becomes of the session's idle sandbox; the default, if a ceiling was lowered since."""
+        try:
+            return self.settings(session).life
+        except InvalidRequest:
+            return self.config.defaults.life
 
     def workspace(self, session: Doc) -> Path:
         """The host folder that is the session's ``/workspace``."""
@@ -120,8 +161,13 @@ class Sandboxes:
         return Beside(folder, (folder / FOLDER, workspace, self.config.data_dir.resolve()))
 
     async def provider(self, session: Doc) -> SandboxProvider:
-        """Who starts the session's sandbox. Raises `SandboxUnavailable`."""
-        choice = await asyncio.shield(self.choice(self.settings(session).sandbox))
+        """Who starts the session's sandbox.
+
+        Raises `SandboxUnavailable`, and `InvalidRequest` where what it asks is no longer allowed.
+        """
+        asked = self.settings(session)
+        self.config.policy.check_settings(asked)
+        choice = await asyncio.shield(self.choice(asked.sandbox))
         if choice.provider is None:
             raise SandboxUnavailable(choice.reason)
         return choice.provider
@@ -136,7 +182,15 @@ class Sandboxes:
             workspace=self.workspace(session),
             uploads=self.mounted.uploads(session["id"]),
             mounts=self.mounted.mounts(session["id"], self._resources(session["id"])),
-            limits=Limits(cpus=asked.cpus, memory=asked.memory, pids=asked.pids, disk=asked.disk),
+            limits=Limits(
+                cpus=asked.cpus,
+                memory=asked.memory,
+                pids=asked.pids,
+                open_files=asked.open_files,
+                file_size=asked.file_size,
+                disk=asked.disk,
+                call_seconds=asked.call_timeout,
+            ),
             network=None if hosts == () else Network(hosts),
             image=asked.image,
             uid=self.config.sandbox_uid,

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from .beside import Beside
 
@@ -188,3 +188,11 @@ class SandboxProvider(Protocol):
 
     async def close(self) -> None:
         """End all sandboxes of this provider."""
+
+
+@runtime_checkable
+class ImageProvider(Protocol):
+    """What a provider that makes sandboxes of images may offer besides."""
+
+    async def image_problem(self, image: str) -> str | None:
+        """Why no sandbox can be made of `image`, with what to do; None where one can, or none can tell."""

@@ -43,14 +43,19 @@ class ProcessChannel:
         What the process is called in messages, such as ``bubblewrap``.
     grace:
         Seconds between SIGTERM and SIGKILL at `close`; 0 is SIGKILL at once.
+    terminate:
+        Whether SIGTERM is sent; without it, the end of its input is what the process has `grace` for.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, what: str, grace: float) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, what: str, grace: float, terminate: bool = True
+    ) -> None:
         self.pid = process.pid
         self._handle = _handle_of(process.pid)
         self._process = process
         self._what = what
         self._grace = grace
+        self._terminate = terminate
         self._errors = bytearray()
         self._closing: asyncio.Task[None] | None = None
         self._listener = asyncio.create_task(self._collect_errors())
@@ -62,6 +67,7 @@ class ProcessChannel:
         *,
         what: str,
         grace: float = 0.0,
+        terminate: bool = True,
         pass_fds: Sequence[int] = (),
     ) -> ProcessChannel:
         """Start `argv` with an empty environment, in a session of its own.
@@ -81,7 +87,7 @@ class ProcessChannel:
             )
         except OSError as e:
             raise SandboxUnavailable(f"{what} could not be started: {e.strerror or e}.") from e
-        return cls(process, what, grace)
+        return cls(process, what, grace, terminate)
 
     async def send(self, data: bytes) -> None:
         stdin = self._process.stdin
@@ -107,7 +113,8 @@ class ProcessChannel:
         assert stdin is not None
         stdin.close()
         if self._grace:
-            self._signal(signal.SIGTERM)
+            if self._terminate:
+                self._signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), self._grace)
         self._signal(signal.SIGKILL)

@@ -1,7 +1,7 @@
 """Picks the provider: the best that really works here, or the one that was asked for.
 
-There is no fallback to a plain subprocess. What was passed over is kept with its reason, so that
-the user can see why the sandbox is not the best one.
+There is no fallback to a plain subprocess: ``auto`` never takes the kind ``unsafe``. What was passed
+over is kept with its reason, so that the user can see why the sandbox is not the best one.
 
 Source: docs/decisions.md (sandbox and network), docs/local-api.md (status, doctor).
 """
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from .base import Probe, SandboxProvider
 
-AUTO = "auto"
+AUTO, UNSAFE = "auto", "unsafe"
+NOTHING_ALLOWED = "No kind of sandbox is allowed here."
 PROBE_SECONDS = 40.0
 
 _log = logging.getLogger(__name__)
@@ -50,10 +51,14 @@ async def choose(
     providers:
         Best first: Docker, bubblewrap, Landlock.
     wanted:
-        A provider's kind, or ``auto`` for the first that works.
+        A provider's kind, or ``auto`` for the first that works and isolates.
     probe_seconds:
         The longest that one probe may take, seconds.
     """
+    if wanted == AUTO:
+        providers = [provider for provider in providers if provider.kind != UNSAFE]
+    if not providers:
+        return Choice(None, (), NOTHING_ALLOWED, "Ask the administrator for JupyterAgents.allowed_sandboxes.")
     probes = tuple(await asyncio.gather(*(_probe(provider, probe_seconds) for provider in providers)))
     if wanted != AUTO:
         return _wanted(providers, probes, wanted)

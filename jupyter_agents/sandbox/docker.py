@@ -201,6 +201,17 @@ class DockerProvider:
         await sandbox.start()
         return sandbox
 
+    async def image_problem(self, image: str) -> str | None:
+        """Why no container can be made of `image`; see `base.ImageProvider`."""
+        try:
+            client = await self._connect()
+            await asyncio.to_thread(engine.find_image, client, image)
+        except engine.Unusable as error:
+            return None if error.remedy == engine.START_IT else str(error)
+        except SandboxError as error:
+            return str(error)
+        return None
+
     async def reap(self) -> int:
         """Remove the containers whose server is dead; returns how many there were."""
         client = await self._connect()

@@ -24,6 +24,8 @@ from .attach import Endpoint
 from .container import LABEL_OWNER
 
 BUILD_IT = "Build it with `python -m jupyter_agents.sandbox.image` (or `make image`)."
+PULL_IT = "Pull it with `docker pull {}`, or name another in jupyter-agents/image."
+WITH_PYTHON = "Name one that has python3 and bash in jupyter-agents/image."
 START_IT = (
     "Start Docker (or Podman with its API socket), set DOCKER_HOST if its socket is not where it "
     "usually is, and make sure that your user may use it."
@@ -85,7 +87,22 @@ def create(client: DockerClient, request: dict[str, Any]) -> None:
         try:
             client.api.create_container(**request)
         except ImageNotFound:
-            raise Unusable(f"There is no image {request['image']}.", BUILD_IT) from None
+            raise no_image(request["image"]) from None
+
+
+def find_image(client: DockerClient, image: str) -> None:
+    """Raises `Unusable` where the engine has no image of that name."""
+    with in_words():
+        try:
+            client.api.inspect_image(image)
+        except ImageNotFound:
+            raise no_image(image) from None
+
+
+def no_image(image: str) -> Unusable:
+    """There is no such image, and how to get it."""
+    remedy = BUILD_IT if image.startswith("jupyter-agents/") else PULL_IT.format(image)
+    return Unusable(f"There is no image {image}.", remedy)
 
 
 def start(client: DockerClient, name: str) -> int:
@@ -125,13 +142,16 @@ def why_ended(client: DockerClient, name: str, memory: str, stderr: str) -> str:
     """
     try:
         client.api.wait(name, timeout=_END_SECONDS)
-        state = client.api.inspect_container(name)["State"]
+        found = client.api.inspect_container(name)
+        state = found["State"]
     except NotFound:
         return "The sandbox's container was removed."
     except (DockerException, RequestException):
         return "The sandbox ended, and the Docker engine does not say why."
     if state.get("OOMKilled"):
         return f"The sandbox ran out of memory ({memory}) and ended."
+    if "exec python3 failed" in stderr:
+        return f"The image {found['Config']['Image']} has no python3. {WITH_PYTHON}"
     said = stderr or str(state.get("Error") or "") or f"exit code {state.get('ExitCode')}"
     return f"The sandbox ended: {said}."
 

@@ -14,7 +14,8 @@ from typing import Any
 from .base import ToolResult
 
 PROTOCOL = 1
-MAX_FRAME = 64 * 1024 * 1024
+MAX_FRAME = 32 * 1024 * 1024
+MAX_PARTS = 1_000_000
 MAX_BLOCKS = 16
 MAX_TEXT = 2 * 1024 * 1024
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
@@ -51,7 +52,11 @@ def encode_frame(frame: dict[str, Any]) -> bytes:
 
 
 def decode_frame(line: bytes) -> dict[str, Any]:
-    """The JSON object in `line`. Raises `BadFrame`."""
+    """The JSON object in `line`, which becomes a small multiple of its size. Raises `BadFrame`."""
+    if not line.isascii():
+        raise BadFrame("a frame is not ASCII")
+    if len(line) > MAX_PARTS and sum(line.count(sign) for sign in (b"[", b"{", b",")) > MAX_PARTS:
+        raise BadFrame("a frame has too many parts")
     try:
         frame = json.loads(line)
     except (ValueError, RecursionError) as e:

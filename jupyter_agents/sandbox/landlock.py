@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SandboxUnavailable
-from . import embedded, seccomp
+from . import embedded, reach, seccomp
 from .base import SandboxSpec
 from .beside import NOTEBOOK, Cover
 from .channel import ProcessChannel
@@ -98,7 +98,7 @@ class LandlockProvider(EmbeddedProvider):
     ) -> tuple[ProcessChannel, tuple[str, ...]]:
         uid = embedded.identity(spec)
         if uid is not None:
-            _check_reachable(spec)
+            reach.check_reachable(spec)
         private = await asyncio.to_thread(make_directory)
         parts.push_async_callback(asyncio.to_thread, shutil.rmtree, private, True)
         temporary = private / "tmp"
@@ -107,7 +107,7 @@ class LandlockProvider(EmbeddedProvider):
         if uid is not None:
             os.chown(temporary, uid, uid)
         cover, notes = await asyncio.to_thread(embedded.find_cover, spec)
-        if cover is not None and uid is not None and _closed_folder(cover.folder / "x") is not None:
+        if cover is not None and uid is not None and reach.closed_folder(cover.folder / "x") is not None:
             cover, notes = None, (f"{NOTEBOOK} is not there: the sandbox's user cannot enter the folder.",)
         options = ToolhostOptions(
             roots=(
@@ -131,7 +131,7 @@ class LandlockProvider(EmbeddedProvider):
         channel = await ProcessChannel.start(argv, what=what, grace=GRACE)
         if cover is not None:
             notes = (*notes, f"bash sees {NOTEBOOK} at its real path, {cover.folder}.")
-        return channel, (*NOTES, *notes, *_unreachable(spec, uid))
+        return channel, (*NOTES, *notes, *reach.unreachable(spec, uid))
 
     def _inside(self, spec: SandboxSpec, source: Path) -> str | None:
         return str(source) if source.is_relative_to(spec.uploads) else None
@@ -183,28 +183,3 @@ def _parts(prefix: Path) -> Iterator[str]:
         hidden = child.name in ("etc", "local") or child.name in embedded.HIDDEN_FILES
         if not hidden and not child.name.startswith("."):
             yield str(child)
-
-
-def _check_reachable(spec: SandboxSpec) -> None:
-    for place in (spec.workspace, spec.uploads, *(mount.source for mount in spec.mounts)):
-        folder = _closed_folder(place)
-        if folder is not None:
-            raise SandboxUnavailable(
-                f"The sandbox's user cannot enter {folder}, which holds {place.name}. Run the "
-                f"server as a user other than root, or allow it: chmod o+x {folder}"
-            )
-
-
-def _unreachable(spec: SandboxSpec, uid: int | None) -> list[str]:
-    if uid is None:
-        return []
-    interpreters = [Path(os.path.realpath(p / "bin/python3")) for p in embedded.python_prefixes(spec)]
-    closed = [folder for one in interpreters if (folder := _closed_folder(one)) is not None]
-    if not closed:
-        return []
-    return [f"The notebook's Python cannot be used: the sandbox's user cannot enter {closed[0]}."]
-
-
-def _closed_folder(path: Path) -> Path | None:
-    """The nearest directory above `path` that others may not enter, if there is one."""
-    return next((one for one in path.parents if not one.stat().st_mode & 0o001), None)

@@ -36,6 +36,7 @@ from .frames import (
 )
 from .options import STANDARD_ROOTS, Root, ToolhostOptions
 from .pausing import Pausing
+from .signs import limit_met
 from .zipapp import toolhost_zipapp, write_zipapp
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
 LARGE_FRAME = 512 * 1024
 CANCEL_SECONDS = 0.45
 ANSWER_SECONDS = 2.0
+SPARE_ANSWERS = 16
 
 
 class ToolhostSandbox:
@@ -101,6 +103,7 @@ class ToolhostSandbox:
         self._pausing = Pausing(freeze or self._stop_below, lambda: self.busy)
         self._open: dict[int, asyncio.Future[ToolResult]] = {}
         self._last = 0
+        self._answers = 0
         self._sending = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._hello: asyncio.Future[None] | None = None
@@ -170,8 +173,7 @@ class ToolhostSandbox:
         waiting = [answer for answer in self._open.values() if not answer.done()]
         if not waiting:
             return
-        with contextlib.suppress(SandboxUnavailable):
-            await self._send({"op": "cancel"})
+        await self._try_send({"op": "cancel"})
         _, stuck = await asyncio.wait(waiting, timeout=CANCEL_SECONDS)
         if not stuck:
             return
@@ -236,9 +238,14 @@ class ToolhostSandbox:
         except OSError as e:
             raise SandboxUnavailable(self._ended or "The sandbox has ended.") from e
 
+    async def _try_send(self, frame: dict[str, Any]) -> None:
+        """Send to a far end that may be gone, or may not read."""
+        with contextlib.suppress(SandboxUnavailable, TimeoutError):
+            async with asyncio.timeout(CANCEL_SECONDS):
+                await self._send(frame)
+
     async def _stop_call(self, number: int) -> None:
-        with contextlib.suppress(SandboxUnavailable):
-            await self._send({"op": "cancel", "ids": [number]})
+        await self._try_send({"op": "cancel", "ids": [number]})
 
     async def _overdue(self, name: str, number: int, answer: asyncio.Future[ToolResult]) -> ToolResult:
         await self._stop_call(number)
@@ -251,6 +258,7 @@ class ToolhostSandbox:
 
     def _with_limit(self, result: ToolResult) -> ToolResult:
         hit = self._limit_hit() if self._limit_hit is not None else None
+        hit = hit or limit_met(result, self._limits)
         return result if hit is None else result.beyond(hit)
 
     async def _read(self) -> None:
@@ -275,6 +283,9 @@ class ToolhostSandbox:
             check_hello(frame)
             self._hello.set_result(None)
             return
+        self._answers += 1
+        if self._answers > self._last + SPARE_ANSWERS:
+            raise BadFrame("there are more answers than calls")
         answer = self._open.get(call_id(frame, self._last))
         result = await asyncio.to_thread(tool_result, frame) if large else tool_result(frame)
         if answer is not None and not answer.done():

@@ -3,7 +3,8 @@
 Looks at the process tree below the sandbox's first process (through /proc, from outside) and at the
 size of the workspace. Over a limit it kills the largest process, or the calls; the next answer says
 so. It looks ten times a second while a call runs, else once a second, so a limit can be passed for
-a moment: the notes of a sandbox say that.
+a moment: the notes of a sandbox say that. The workspace is measured when the disk's free space has
+fallen, and every five seconds of a call, as others may free what this one takes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from .counters import size_text
 
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 1.0
+LOOK_SECONDS = 5.0
 DISK_STEP = 64 * 1024 * 1024
 
 
@@ -33,7 +36,7 @@ class Watchdog:
     keepers:
         How many processes, from the top, are the sandbox itself and never killed.
     workspace:
-        Its growth since now is what ``limits.disk`` bounds.
+        ``limits.disk`` bounds its size; one that is larger now may not grow.
     processes:
         Whether memory and process counts are watched; not needed with a control group.
     busy:
@@ -76,15 +79,17 @@ class Watchdog:
     async def _watch(self) -> None:
         base = await asyncio.to_thread(used_bytes, self._workspace)
         seen = free = _free_bytes(self._workspace)
+        looked = time.monotonic()
         while True:
             await asyncio.sleep(BUSY_SECONDS if self._busy() else IDLE_SECONDS)
             if self._processes and started_at(self._pid) == self._started:
                 self._check_processes()
             free = _free_bytes(self._workspace)
-            if seen - free > min(DISK_STEP, self._limits.disk // 4):
-                seen = free
-                used = await asyncio.to_thread(used_bytes, self._workspace) - base
-                if used > self._limits.disk:
+            due = self._busy() and time.monotonic() - looked > LOOK_SECONDS
+            if due or seen - free > min(DISK_STEP, self._limits.disk // 4):
+                seen, looked = free, time.monotonic()
+                used = await asyncio.to_thread(used_bytes, self._workspace)
+                if used > max(self._limits.disk, base):
                     self._hit = f"out of disk space ({size_text(self._limits.disk)})"
                     await self._stop()
             seen = max(seen, free)

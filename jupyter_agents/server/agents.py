@@ -36,6 +36,7 @@ class Agents(Handler):
         body, now = self.body(CREATE), rfc3339(context.clock())
         found = members(context.catalog, body.get("multiagent"), None)
         agent = await asyncio.to_thread(create_agent, body, context.new_id("agent"), now, found)
+        context.config.policy.check_agent(agent)
         await context.catalog.save_agent(agent, over=None)
         self.reply(agent)
 
@@ -76,6 +77,7 @@ class Agent(Handler):
         stored = catalog.get("agent", agent_id)
         found = members(catalog, body.get("multiagent"), stored["multiagent"])
         agent = await asyncio.to_thread(update_agent, stored, body, now, found)
+        self.context.config.policy.check_agent(agent)
 
         def make(current: dict[str, Any]) -> dict[str, Any]:
             return agent if current == stored else update_agent(current, body, now, found)

@@ -50,6 +50,7 @@ class JupyterAgents(Traits, ExtensionApp):
         """Build the runtime."""
         server: Any = self.serverapp
         try:
+            self.check_embedded(self.embedded)
             self.context = Context(self.runtime_config(server.root_dir), self.providers)
         except (ValueError, UserError) as error:
             server.web_app.settings[PROBLEM] = str(error)
@@ -90,10 +91,11 @@ class JupyterAgents(Traits, ExtensionApp):
             await self.context.stop()
 
     def providers(self) -> list[SandboxProvider]:
-        """The kinds of sandbox, best first."""
+        """The kinds of sandbox, best first; the policy may leave out some."""
         from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
         from jupyter_agents.sandbox.docker import DockerProvider
         from jupyter_agents.sandbox.landlock import LandlockProvider
+        from jupyter_agents.sandbox.unsafe import UnsafeProvider
 
         return [
             DockerProvider(
@@ -103,4 +105,5 @@ class JupyterAgents(Traits, ExtensionApp):
             ),
             BubblewrapProvider(),
             LandlockProvider(),
+            UnsafeProvider(),
         ]

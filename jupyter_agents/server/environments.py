@@ -29,6 +29,7 @@ class Environments(Handler):
         now = rfc3339(context.clock())
         environment = create_environment(self.body(CREATE), context.new_id("env"), now)
         context.sandboxes.check_environment(environment)
+        await context.sandboxes.check_image(environment["metadata"])
         await context.catalog.add_environment(environment)
         self.reply(environment)
 
@@ -59,6 +60,7 @@ class Environment(Handler):
         """Update an environment; sandboxes that run already keep what they have."""
         context, body = self.context, self.body(UPDATE)
         now = rfc3339(context.clock())
+        await context.sandboxes.check_image(body.get("metadata") or {})
 
         def make(stored: dict[str, Any]) -> dict[str, Any]:
             environment = update_environment(stored, body, now)

@@ -34,7 +34,10 @@ class Sessions(Handler):
     @authorized
     async def post(self) -> None:
         """Create a session."""
-        self.reply(await self.context.manager.create(CREATE(cleared(self.body()))))
+        body = CREATE(cleared(self.body()))
+        environment = self.context.catalog.find("environment", body["environment_id"]) or {"metadata": {}}
+        await self.context.sandboxes.check_image(environment["metadata"], body.get("metadata") or {})
+        self.reply(await self.context.manager.create(body))
 
     @authenticated
     @authorized

@@ -49,7 +49,7 @@ def serve(
     token_file:
         Holds the token; a random one where there is no file.
     ready_file:
-        Gets ``{"url", "pid"}`` in one piece once the server listens.
+        Gets ``{"url", "pid"}`` in one piece once the server listens, or ``{"problem"}``: why it never will.
 
     Raises
     ------
@@ -66,19 +66,21 @@ def serve(
         root_dir=str(root_dir.resolve()),
         terminals_enabled=False,
     )
+    config.JupyterAgents.embedded = embedded
     if token_file is not None:
         config.IdentityProvider.token = token_file.read_text("utf-8").strip()
-    StandaloneServer.embedded.default_value = embedded
     standalone: Any = StandaloneServer
     app = standalone.initialize_server(argv=[], config=config)
     problem = app.web_app.settings.get(PROBLEM)
     if problem is not None:
+        if ready_file is not None:
+            _write(ready_file, {"problem": problem})
         raise UserError(problem)
     loop = IOLoop.current()
     if parent_pid is not None:
         _end_with(parent_pid, lambda: loop.add_callback(app.stop, from_signal=True))
     if ready_file is not None:
-        loop.add_callback(_write_ready, ready_file, app)
+        loop.add_callback(lambda: _write(ready_file, {"url": app.connection_url, "pid": os.getpid()}))
     try:
         app.start()
     finally:
@@ -86,10 +88,9 @@ def serve(
             _forget(ready_file, token_file)
 
 
-def _write_ready(path: Path, app: Any) -> None:
-    ready = {"url": app.connection_url, "pid": os.getpid()}
+def _write(path: Path, found: dict[str, Any]) -> None:
     temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(ready), "utf-8")
+    temporary.write_text(json.dumps(found), "utf-8")
     temporary.replace(path)
 
 

@@ -12,17 +12,17 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
-from traitlets.config import Configurable
 
 from jupyter_agents.domain.hosting import PATTERNS
-from jupyter_agents.domain.settings import SANDBOXES, UNITS, Settings
+from jupyter_agents.domain.settings import LEAST, SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mcp_config import McpConfig, programs
 from jupyter_agents.runtime.repositories import GITHUB
+from jupyter_agents.server.policy import PolicyTraits, check_defaults
 from jupyter_agents.server.rates import KINDS
 
 
-class Traits(Configurable):
+class Traits(PolicyTraits):
     """The settings, and the `Config` that they make."""
 
     data_dir = Unicode(
@@ -46,8 +46,13 @@ class Traits(Configurable):
     sandbox_uid = Int(65532, help="The user id in a sandbox when the server runs as root.").tag(config=True)
     cpus = Float(1.0, help="Cores of one sandbox.").tag(config=True)
     memory = Unicode("1GiB", help="Memory of one sandbox.").tag(config=True)
-    pids = Int(256, help="Processes of one sandbox.").tag(config=True)
+    pids = Int(256, min=LEAST["pids"], help="Processes of one sandbox.").tag(config=True)
+    open_files = Int(
+        4096, min=LEAST["open-files"], help="Files that one process of a sandbox may have open."
+    ).tag(config=True)
+    file_size = Unicode("1GiB", help="The largest file that a sandbox may write.").tag(config=True)
     disk = Unicode("5GiB", help="Workspace size of one session.").tag(config=True)
+    call_timeout = Float(600.0, help="Seconds that one tool call may take.").tag(config=True)
     idle_timeout = Float(600.0, help="Seconds after which an idle sandbox is paused.").tag(config=True)
     stop_timeout = Float(3600.0, help="Seconds after which an idle sandbox ends.").tag(config=True)
     hosting = Enum(
@@ -56,7 +61,10 @@ class Traits(Configurable):
     max_cpus = Float(64.0, help="The most cores an environment may ask for.").tag(config=True)
     max_memory = Unicode("256GiB", help="The most memory an environment may ask for.").tag(config=True)
     max_pids = Int(4096, help="The most processes an environment may ask for.").tag(config=True)
+    max_open_files = Int(65536, help="The most open files an environment may ask for.").tag(config=True)
+    max_file_size = Unicode("256GiB", help="The largest file an environment may ask for.").tag(config=True)
     max_disk = Unicode("1TiB", help="The largest workspace an environment may ask for.").tag(config=True)
+    max_call_timeout = Float(3600.0, help="The longest call timeout, seconds.").tag(config=True)
     max_idle_timeout = Float(86400.0, help="The longest idle timeout, seconds.").tag(config=True)
     max_stop_timeout = Float(86400.0, help="The longest stop timeout, seconds.").tag(config=True)
     max_files = Int(100, help="Files that may be mounted in one session.").tag(config=True)
@@ -118,31 +126,17 @@ class Traits(Configurable):
     def runtime_config(self, root_dir: str) -> Config:
         """The runtime's settings; `root_dir` is the server's root directory. Raises ValueError."""
         root = self.workspace_root or root_dir
+        defaults, ceilings = self._limits()
+        check_defaults(self.policy, self.default_model, defaults)
         return Config(
             data_dir=self.data_folder,
             root_dir=Path(root).expanduser().resolve(),
             model_base_url=self.model_base_url,
             default_model=self.default_model,
             sandbox_uid=self.sandbox_uid,
-            defaults=Settings(
-                sandbox=self.sandbox,
-                image=self.image,
-                cpus=self.cpus,
-                memory=size("memory", self.memory),
-                pids=self.pids,
-                disk=size("disk", self.disk),
-                idle_timeout=self.idle_timeout,
-                stop_timeout=self.stop_timeout,
-                hosting=self.hosting,
-            ),
-            ceilings=Settings(
-                cpus=self.max_cpus,
-                memory=size("max_memory", self.max_memory),
-                pids=self.max_pids,
-                disk=size("max_disk", self.max_disk),
-                idle_timeout=self.max_idle_timeout,
-                stop_timeout=self.max_stop_timeout,
-            ),
+            defaults=defaults,
+            ceilings=ceilings,
+            policy=self.policy,
             max_files=self.max_files,
             web_hosts=tuple(self.web_hosts),
             notebook_folder=self.notebook_folder,
@@ -161,6 +155,35 @@ class Traits(Configurable):
             ),
             python=tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))),
         )
+
+    def _limits(self) -> tuple[Settings, Settings]:
+        """What a sandbox gets where nothing is asked, and the ceilings of what may be asked."""
+        defaults = Settings(
+            sandbox=self.sandbox,
+            image=self.image,
+            cpus=self.cpus,
+            memory=size("memory", self.memory),
+            pids=self.pids,
+            open_files=self.open_files,
+            file_size=size("file_size", self.file_size),
+            disk=size("disk", self.disk),
+            call_timeout=self.call_timeout,
+            idle_timeout=self.idle_timeout,
+            stop_timeout=self.stop_timeout,
+            hosting=self.hosting,
+        )
+        ceilings = Settings(
+            cpus=self.max_cpus,
+            memory=size("max_memory", self.max_memory),
+            pids=self.max_pids,
+            open_files=self.max_open_files,
+            file_size=size("max_file_size", self.max_file_size),
+            disk=size("max_disk", self.max_disk),
+            call_timeout=self.max_call_timeout,
+            idle_timeout=self.max_idle_timeout,
+            stop_timeout=self.max_stop_timeout,
+        )
+        return defaults, ceilings
 
 
 def size(name: str, text: str) -> int:

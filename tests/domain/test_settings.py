@@ -15,7 +15,15 @@ from jupyter_agents.domain.settings import (
 from jupyter_agents.errors import InvalidRequest, NotSupported
 
 CEILING = Settings(
-    cpus=4, memory=4 * 1024**3, pids=1000, disk=10 * 1024**3, idle_timeout=7200, stop_timeout=7200
+    cpus=4,
+    memory=4 * 1024**3,
+    pids=1000,
+    open_files=5000,
+    file_size=1536 * 1024**2,
+    disk=10 * 1024**3,
+    call_timeout=900,
+    idle_timeout=7200,
+    stop_timeout=7200,
 )
 
 
@@ -30,10 +38,13 @@ def test_nothing_asked_is_the_default() -> None:
 
 def test_values_are_read() -> None:
     found = asked(
-        **{"sandbox": "docker", "image": "i", "cpus": "0.5", "memory": "512MiB", "pids": "9"},
-        **{"disk": "1.5GiB", "idle_timeout": "300s", "stop_timeout": "900", "hosting": "hybrid"},
+        **{"sandbox": "docker", "image": "i", "cpus": "0.5", "memory": "512MiB", "pids": "16"},
+        **{"open_files": "256", "file_size": "1MiB", "disk": "1.5GiB", "call_timeout": "60"},
+        **{"idle_timeout": "300s", "stop_timeout": "900", "hosting": "hybrid"},
     )
-    assert found == Settings("docker", "i", 0.5, 512 * 1024**2, 9, 1610612736, 300.0, 900.0, "hybrid")
+    assert found == Settings(
+        *("docker", "i", 0.5, 512 * 1024**2, 16, 256, 1024**2, 1610612736, 60.0, 300.0, 900.0, "hybrid")
+    )
     assert found.life == Life("hybrid", 300.0, 900.0)
 
 
@@ -43,9 +54,9 @@ def test_a_longer_idle_timeout_puts_the_stop_off() -> None:
 
 
 def test_the_session_beats_the_environment() -> None:
-    environment = {"jupyter-agents/cpus": "1", "jupyter-agents/pids": "10"}
+    environment = {"jupyter-agents/cpus": "1", "jupyter-agents/pids": "20"}
     found = settings(Settings(), CEILING, environment, {"jupyter-agents/cpus": "2"})
-    assert (found.cpus, found.pids) == (2, 10)
+    assert (found.cpus, found.pids) == (2, 20)
 
 
 def test_the_notebooks_folder_is_shown_unless_it_is_refused() -> None:
@@ -73,6 +84,11 @@ def test_the_notebooks_folder_is_shown_unless_it_is_refused() -> None:
         ("memory", "5GiB"),
         ("disk", "11GiB"),
         ("disk", ""),
+        ("open_files", "0"),
+        ("open_files", "1.5"),
+        ("file_size", "2 GB"),
+        ("call_timeout", "-1"),
+        ("call_timeout", "1.5s"),
         ("idle_timeout", "0s"),
         ("idle_timeout", "5m"),
         ("idle_timeout", "7201"),
@@ -84,6 +100,39 @@ def test_a_value_that_cannot_be_had_is_refused_by_name(key: str, value: str) -> 
     with pytest.raises(InvalidRequest) as caught:
         asked(**{key: value})
     assert f"jupyter-agents/{key.replace('_', '-')}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "ceiling"),
+    [
+        ("cpus", "4.5", "4"),
+        ("memory", "5GiB", "4GiB"),
+        ("pids", "1001", "1000"),
+        ("open_files", "5001", "5000"),
+        ("file_size", "2GiB", "1536MiB"),
+        ("disk", "1TiB", "10GiB"),
+        ("call_timeout", "901s", "900s"),
+        ("idle_timeout", "7201", "7200s"),
+        ("stop_timeout", "7201", "7200s"),
+    ],
+)
+def test_a_limit_above_the_ceiling_names_the_key_and_the_ceiling(key: str, value: str, ceiling: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked(**{key: value})
+    assert caught.value.message == (
+        f"metadata.jupyter-agents/{key.replace('_', '-')}: {value} is above {ceiling}, the ceiling that this "
+        "server's administrator set."
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "least"),
+    [("memory", "31MiB", "32MiB"), ("pids", "15", "16"), ("open_files", "255", "256")],
+)
+def test_a_limit_below_what_any_sandbox_needs_is_refused(key: str, value: str, least: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked(**{key: value})
+    assert f"{value} is below {least}, the least that a sandbox needs" in caught.value.message
 
 
 def test_an_unknown_pattern_is_answered_with_the_four() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_agents.server.policy import NO_EMBEDDED
 from jupyter_agents.testing import ScriptedModel, say
 from tests.kernel.conftest import Kernel
 
@@ -90,6 +91,22 @@ def test_a_dead_one_is_replaced_and_leaves_no_token(alone: Kernel) -> None:
     answer = alone.run("%%agent\nHi")
     assert answer.status == "ok", answer.errors
     assert not folder.exists()
+
+
+def test_one_that_the_administrator_forbids_is_one_sentence_in_the_cell(
+    bare_environment: dict[str, str], tmp_path: Path
+) -> None:
+    system = tmp_path / "system"
+    system.mkdir()
+    (system / "jupyter_server_config.json").write_text('{"JupyterAgents": {"allow_embedded": false}}')
+    kernel = Kernel(bare_environment | {"JUPYTER_CONFIG_PATH": str(system)}, tmp_path)
+    try:
+        kernel.run("%load_ext jupyter_agents")
+        answer = kernel.run("%%agent\nHi")
+        assert answer.status == "error"
+        assert answer.errors == [NO_EMBEDDED]
+    finally:
+        kernel.close()
 
 
 def test_one_that_cannot_start_says_why(bare_environment: dict[str, str], tmp_path: Path) -> None:

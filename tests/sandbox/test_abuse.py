@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from conformance import MIB, Box, Kind, box, every_kind, open_box, open_path, said
 
+from jupyter_agents.domain.settings import LEAST
 from jupyter_agents.errors import SandboxUnavailable
 from jupyter_agents.sandbox.base import Limits, Network
 
@@ -379,9 +380,36 @@ async def test_a_file_cannot_grow_beyond_its_limit(kind: Kind) -> None:
         text, is_error = await box.bash("head -c 9000000 /dev/zero >big")
         assert is_error
         assert "File size limit exceeded" in text
+        assert text.endswith("[limit: 4 MiB in one file]")
         assert (box.workspace / "big").stat().st_size == 4 * MIB
         big = await box.call("write", file_path="w", content="x" * 5 * MIB)
-        assert said(big) == ("write: w: file too large", True)
+        assert said(big) == ("write: w: file too large\n[limit: 4 MiB in one file]", True)
+
+
+async def test_the_least_that_may_be_asked_for_is_enough_to_work(kind: Kind) -> None:
+    least = {key.replace("-", "_"): value for key, value in LEAST.items()}
+    async with small_box(kind, **least) as box:
+        assert await box.good("echo one | cat | tee f") == "one\n"
+        assert said(await box.call("read", file_path="f")) == ("one\n", False)
+
+
+async def test_too_many_open_files_are_an_error_that_names_the_limit(kind: Kind) -> None:
+    async with small_box(kind, open_files=256) as box:
+        text, is_error = await box.bash("/usr/bin/python3 -c 'x = [open(\"/dev/null\") for _ in range(300)]'")
+        assert is_error
+        assert "Too many open files" in text
+        assert text.endswith("[limit: 256 open files in a process]")
+
+
+async def test_what_others_put_in_the_workspace_counts_against_its_limit(kind: Kind) -> None:
+    async with small_box(kind, disk=64 * MIB) as box:
+        for name in ("old", "older"):
+            (box.workspace / name).write_bytes(os.urandom(48 * MIB))
+        command = "for i in $(seq 20); do head -c 20000000 /dev/zero >f$i; sync f$i; sleep 0.1; done"
+        text, is_error = await box.bash(command, timeout_ms=60_000)
+        assert is_error
+        assert "out of disk space (64 MiB)" in text
+        await box.good("rm -f f*")
 
 
 async def test_a_filled_disk_is_an_error_that_names_the_limit(kind: Kind) -> None:

@@ -63,7 +63,7 @@ async def test_where_nothing_works_there_is_no_provider() -> None:
     assert choice.provider is None
     assert "No sandbox works here. docker: docker is broken." in choice.reason
     assert choice.remedy == "Mend docker. Or: Mend bubblewrap. Or: Mend landlock."
-    assert (await choose([])).reason == "No sandbox works here."
+    assert (await choose([])).reason == "No kind of sandbox is allowed here."
 
 
 async def test_a_wanted_kind_is_taken_or_refused_never_replaced() -> None:

@@ -139,9 +139,22 @@ async def test_an_image_without_python_is_refused_in_words(
     client: docker.DockerClient, image: str, spec: SandboxSpec
 ) -> None:
     async with closing(DockerProvider(image=image)) as provider:
-        with pytest.raises(SandboxUnavailable, match="python3"):
+        with pytest.raises(SandboxUnavailable) as caught:
             await provider.start(spec)
+    assert str(caught.value) == (
+        f"The image {image} has no python3. Name one that has python3 and bash in jupyter-agents/image."
+    )
     assert containers(client, spec) == []
+
+
+async def test_what_is_wrong_with_an_image_is_said_without_a_container(image: str) -> None:
+    async with closing(DockerProvider(image=image)) as provider:
+        assert await provider.image_problem(image) is None
+        said = await provider.image_problem("no-such-image:x")
+        assert said is not None and "no image no-such-image:x. Pull it with `docker pull" in said
+        assert await provider.image_problem("NO image") is not None
+    nowhere = DockerProvider(client_factory=lambda: docker.DockerClient("unix:///nowhere"))
+    assert await nowhere.image_problem(image) is None
 
 
 async def test_an_unknown_runtime_is_refused_in_words(image: str, spec: SandboxSpec) -> None:

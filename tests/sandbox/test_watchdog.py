@@ -93,8 +93,12 @@ async def test_a_process_id_that_was_given_again_is_left_alone(
     await watching.close()
 
 
-async def test_growth_of_the_workspace_stops_the_calls(tmp_path: Path) -> None:
-    (tmp_path / "before").write_bytes(os.urandom(9 * MIB))
+@pytest.mark.parametrize(("before", "more"), [(4, 2), (9, 1), (0, 3)])
+async def test_growth_of_the_workspace_beyond_its_size_stops_the_calls(
+    tmp_path: Path, before: int, more: int
+) -> None:
+    """What was there counts, and what is too large from the start may not grow."""
+    (tmp_path / "before").write_bytes(os.urandom(before * MIB))
     stopped = asyncio.Event()
 
     async def stop() -> None:
@@ -103,9 +107,9 @@ async def test_growth_of_the_workspace_stops_the_calls(tmp_path: Path) -> None:
     watching = watchdog(os.getpid(), tmp_path, Limits(disk=8 * MIB), stop=stop)
     await asyncio.sleep(0.3)
     assert not stopped.is_set()
-    for n in range(3):
+    for n in range(more):
         grow(tmp_path / str(n), 4 * MIB)
-    await asyncio.wait_for(stopped.wait(), 3)
+    await asyncio.wait_for(stopped.wait(), 15)
     assert watching.limit_hit() == "out of disk space (8 MiB)"
     await watching.close()
 

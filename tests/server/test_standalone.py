@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ def test_a_setting_that_cannot_be_used_ends_the_server_with_a_sentence(
     assert done.returncode == 1
     assert done.stderr.rstrip().splitlines()[-1].startswith("jupyter-agents: ")
     assert said in done.stderr.rstrip().splitlines()[-1]
-    assert not (tmp_path / "ready").exists()
+    assert said in json.loads((tmp_path / "ready").read_text())["problem"]
 
 
 def test_what_a_server_has_loaded_is_out_of_the_garbage_collectors_way(tmp_path: Path) -> None:
