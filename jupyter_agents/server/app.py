@@ -95,12 +95,14 @@ class JupyterAgents(Traits, ExtensionApp):
         from jupyter_agents.sandbox.docker import DockerProvider
         from jupyter_agents.sandbox.landlock import LandlockProvider
 
+        bubblewrap = BubblewrapProvider(packages=self.packages_folder, installs=self.installs)
         return [
             DockerProvider(
                 image=self.image,
                 runtime=self.docker_runtime or None,
                 mounts=tuple(Mount(Path(path), path) for path in self.docker_mounts),
+                installs=self.installs,
             ),
-            BubblewrapProvider(),
-            LandlockProvider(),
+            bubblewrap,
+            LandlockProvider(prefixes=bubblewrap.prefixes),
         ]
