@@ -28,6 +28,7 @@ class Once(Generic[T]):
         if key not in self._running:
             self._listening[key] = []
             self._running[key] = asyncio.create_task(self._make(key, make))
+            self._running[key].add_done_callback(_retrieved)
         listeners = self._listening[key]
         listeners.append(told)
         if key in self._last:
@@ -57,3 +58,9 @@ class Once(Generic[T]):
             self._running.pop(key, None)
             self._listening.pop(key, None)
             self._last.pop(key, None)
+
+
+def _retrieved(task: asyncio.Task[T]) -> None:
+    """Whoever waited may be gone."""
+    if not task.cancelled():
+        task.exception()

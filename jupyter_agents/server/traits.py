@@ -42,9 +42,9 @@ class Traits(Configurable):
     docker_mounts = List(
         Unicode(), help="Host folders that every Docker sandbox sees at the same path, read-only."
     ).tag(config=True)
-    packages_timeout = Float(900.0, help="Seconds that installing an environment's packages may take.").tag(
-        config=True
-    )
+    packages_timeout = Float(
+        900.0, min=1, help="Seconds that installing an environment's packages may take."
+    ).tag(config=True)
     max_packages = Unicode("10GiB", help="What the packages of one environment may take on disk.").tag(
         config=True
     )
