@@ -4,13 +4,15 @@
 
     with serve_packages() as index:
         index.url                     # "http://127.0.0.1:<port>"
-        index.variables(host)         # what pip and npm need to use it at another host name
+        index.variables()             # what pip and npm need to use it
+        BubblewrapProvider(start_egress=lead_to_index, packages=folder)     # and index.variables(HOST)
 
 `PIP_PACKAGE` says its version when imported and has a command of its name; `NPM_PACKAGE` likewise.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -19,14 +21,20 @@ import json
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from jupyter_agents.sandbox.base import Network, SandboxSpec
+from jupyter_agents.sandbox.dial import Stream
+from jupyter_agents.sandbox.egress import Egress, start_egress
 
 PIP_PACKAGE = "agents-tiny-wheel"
 NPM_PACKAGE = "agents-tiny-module"
 VERSION = "1.2.0"
+HOST = "packages.example"
 
 _MODULE = PIP_PACKAGE.replace("-", "_")
 _WHEEL = f"{_MODULE}-{VERSION}-py3-none-any.whl"
@@ -56,13 +64,27 @@ class Index:
             self._open.set()
 
     def variables(self, host: str = "127.0.0.1") -> dict[str, str]:
-        """The environment that makes pip and npm use it, under the name `host`."""
+        """The environment that makes pip and npm use it, under the name `host`: `HOST` in a sandbox."""
         url = f"http://{host}:{self.port}"
         return {
             "PIP_INDEX_URL": f"{url}/simple",
             "PIP_TRUSTED_HOST": host,
             "NPM_CONFIG_REGISTRY": f"{url}/npm/",
         }
+
+
+async def lead_to_index(spec: SandboxSpec, network: Network, directory: Path, uid: int | None) -> Egress:
+    """A sandbox's proxy that trusts `HOST`, and finds it on loopback."""
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    async def connect(address: str, port: int) -> Stream:
+        return await asyncio.open_connection(address, port)
+
+    return await start_egress(
+        network, directory, uid=uid, trusted=(HOST,), resolve=resolve, connect=connect, environ={}
+    )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,14 @@ from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.runtime import packages
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.packages import UNUSED_SECONDS
-from jupyter_agents.sandbox.base import Network, SandboxSpec
+from jupyter_agents.sandbox.base import SandboxSpec
 from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
-from jupyter_agents.sandbox.egress import Egress, start_egress
 from jupyter_agents.testing import ScriptedModel, call, say
-from jupyter_agents.testing.indexes import PIP_PACKAGE, VERSION, Index, serve_packages
+from jupyter_agents.testing.indexes import HOST, PIP_PACKAGE, VERSION, Index, lead_to_index, serve_packages
 from tests.domain.talk import NOW
 from tests.needs import need
 from tests.runtime.conftest import Runtime, only
 
-HOST = "packages.example"
 OPEN: dict[str, Any] = {"networking": {"type": "unrestricted"}}
 
 
@@ -39,19 +37,6 @@ class Mirrored(BubblewrapProvider):
         return await super().start(replace(spec, env={**spec.env, **self.index.variables(HOST)}))
 
 
-async def _loopback(host: str, port: int) -> Sequence[str]:
-    return ["127.0.0.1"]
-
-
-async def _connect(address: str, port: int) -> Any:
-    return await asyncio.open_connection(address, port)
-
-
-async def _egress(spec: SandboxSpec, network: Network, directory: Path, uid: int | None) -> Egress:
-    options: Any = {"resolve": _loopback, "connect": _connect, "environ": {}}
-    return await start_egress(network, directory, uid=uid, trusted=(HOST,), **options)
-
-
 @pytest.fixture
 def index() -> Iterator[Index]:
     with serve_packages() as served:
@@ -61,7 +46,7 @@ def index() -> Iterator[Index]:
 @pytest.fixture
 async def runtime(config: Config, scripted: ScriptedModel, index: Index) -> AsyncIterator[Runtime]:
     need("bwrap")
-    provider = Mirrored(start_egress=_egress, packages=config.data_dir / "packages")
+    provider = Mirrored(start_egress=lead_to_index, packages=config.data_dir / "packages")
     provider.index = index
     made = Runtime(config, [provider], scripted)
     await made.context.start()

@@ -2,26 +2,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance import HERE, Kind, open_box, open_path
+from conformance import HERE, Kind, open_box, open_path, run_as_user
 
 from jupyter_agents.domain.packages import lists_digest
 from jupyter_agents.errors import SandboxUnavailable
 from jupyter_agents.sandbox.base import Network, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
-from jupyter_agents.sandbox.egress import Egress, start_egress
 from jupyter_agents.sandbox.installs import Installs
 from jupyter_agents.sandbox.landlock import LandlockProvider
-from jupyter_agents.testing.indexes import NPM_PACKAGE, PIP_PACKAGE, VERSION, Index, serve_packages
+from jupyter_agents.testing.indexes import (
+    HOST,
+    NPM_PACKAGE,
+    PIP_PACKAGE,
+    VERSION,
+    Index,
+    lead_to_index,
+    serve_packages,
+)
 from tests.needs import need
 
 __all__ = ["open_path"]
 
-HOST = "packages.example"
 PIP = {"pip": (f"{PIP_PACKAGE}==1.2.0",)}
 NPM = {"npm": (f"{NPM_PACKAGE}@1.2.0",)}
 MODULE = PIP_PACKAGE.replace("-", "_")
@@ -39,23 +45,9 @@ def index() -> Iterator[Index]:
         yield served
 
 
-async def _loopback(host: str, port: int) -> Sequence[str]:
-    return ["127.0.0.1"]
-
-
-async def _connect(address: str, port: int) -> Any:
-    return await asyncio.open_connection(address, port)
-
-
-async def egress(spec: SandboxSpec, network: Network, directory: Path, uid: int | None) -> Egress:
-    return await start_egress(
-        network, directory, uid=uid, trusted=(HOST,), resolve=_loopback, connect=_connect, environ={}
-    )
-
-
 def provider(folder: Path, **installs: Any) -> BubblewrapProvider:
     return BubblewrapProvider(
-        start_egress=egress, packages=folder / "packages", installs=Installs(**installs)
+        start_egress=lead_to_index, packages=folder / "packages", installs=Installs(**installs)
     )
 
 
@@ -172,12 +164,20 @@ async def test_setup_code_sees_nothing_of_this_server(
                 seen.append((str(result.content[0]["text"]), result.is_error))
             return sandbox
 
-    made = Watched(start_egress=egress, packages=open_path / "packages")
+    made = Watched(start_egress=lead_to_index, packages=open_path / "packages")
     async with box_of(made, KIND, index, PIP):
         pass
     ((text, failed),) = seen
     assert failed and "sk-secret" not in text and "PIP_INDEX_URL" in text
     assert "touch: cannot touch" in text and "shadow: " in text
+
+
+async def test_a_server_that_is_not_root_has_it_too(open_path: Path, index: Index) -> None:
+    command = f"id -u; {PIP_PACKAGE}; node -p 'require(\"{NPM_PACKAGE}\")'"
+    given = f"packages={index.port}"
+    text, is_error, _ = await asyncio.to_thread(run_as_user, "bubblewrap", open_path, command, given)
+    user = open_path.stat().st_uid
+    assert (text, is_error) == (f"{user}\n{PIP_PACKAGE} {VERSION}\n{VERSION}\n", False)
 
 
 async def test_landlock_shares_what_bubblewrap_installed(open_path: Path, index: Index) -> None:
