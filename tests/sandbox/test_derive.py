@@ -151,6 +151,14 @@ async def test_time_and_size_end(
     assert deriver.find() is None
 
 
+async def test_any_image_with_python_and_bash_will_do(base: str, spec: SandboxSpec) -> None:
+    provider = DockerProvider(image="jupyter-agents/nothing")
+    sandbox = await provider.start(replace(spec, image=base, packages={}))
+    assert said(await sandbox.call("bash", {"command": "python3 -c 'print(6 * 7)'"})) == "42\n"
+    assert sandbox.image is None
+    await provider.close()
+
+
 async def test_a_missing_image_is_said(provider: DockerProvider, spec: SandboxSpec) -> None:
     with pytest.raises(SandboxUnavailable, match="There is no image jupyter-agents/nothing"):
         await provider.start(replace(spec, image="jupyter-agents/nothing"))

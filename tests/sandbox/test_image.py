@@ -117,7 +117,7 @@ LIBRARIES = [
 ]
 PROGRAMS = {
     "unzip": "unzip",
-    "7zip": "7zip",
+    "7zip": "p7zip-full",
     "bc": "bc",
     "rg": "ripgrep",
     "fd": "fd-find",
