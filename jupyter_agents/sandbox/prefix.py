@@ -144,6 +144,7 @@ class Prefixes:
             await _run(sandbox, f"rm -rf {quote(scratch)} {quote(str(place))}/outputs", seconds)
         finally:
             await sandbox.close()
+        await asyncio.to_thread(_tidy, place)
         mark = {"packages": lists_digest(spec.packages)}
         await asyncio.to_thread(_mark(place).write_text, json.dumps(mark))
 
@@ -166,6 +167,19 @@ def _is_whole(place: Path) -> bool:
 def _mark(place: Path) -> Path:
     """What says that a folder is whole, out of reach of what is installed."""
     return place.with_suffix(".json")
+
+
+def _tidy(place: Path) -> None:
+    """Take away links that lead elsewhere, and what sandboxes hide of a prefix: strangers made this one."""
+    for child in list(place.iterdir()):
+        if child.is_symlink() and os.readlink(child) != "lib":
+            child.unlink()
+    for name in (*embedded.HIDDEN_FILES, *embedded.HIDDEN_DIRECTORIES):
+        hidden = place / name
+        if hidden.is_dir() and not hidden.is_symlink():
+            shutil.rmtree(hidden)
+        else:
+            hidden.unlink(missing_ok=True)
 
 
 def _remove(place: Path) -> None:

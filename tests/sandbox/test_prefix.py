@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,11 @@ async def test_sessions_that_start_together_install_once(open_path: Path, index:
     assert one.python == two.python and one.packages == {} and (one.python[0] / "bin" / PIP_PACKAGE).is_file()
     assert told[0] == told[1] == [f"Installing pip packages: {PIP_PACKAGE}==1.2.0.", ""]
     assert len([path for path in index.asked if path.endswith(".whl")]) == 1
+    mark = one.python[0].with_suffix(".json")
+    mark.unlink()
+    (one.python[0] / "half").touch()
+    assert (await made.prefixes.add_to(spec(0))).python == one.python and mark.is_file()
+    assert not (one.python[0] / "half").exists()
     await made.close()
 
 
@@ -148,26 +154,53 @@ async def test_without_a_folder_nothing_is_installed(open_path: Path, index: Ind
             pass
 
 
+class Meddling(BubblewrapProvider):
+    """Runs a command where packages are installed, as their setup code could."""
+
+    command = ""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.seen: list[tuple[str, bool]] = []
+
+    async def start(self, spec: SandboxSpec) -> Any:
+        sandbox = await super().start(spec)
+        if spec.own_path:
+            result = await sandbox.call("bash", {"command": self.command})
+            self.seen.append((str(result.content[0]["text"]), result.is_error))
+        return sandbox
+
+
+async def test_setup_code_leaves_no_way_out(open_path: Path, index: Index) -> None:
+    """A rule of Landlock for a link would be one for what it leads to."""
+    need("landlock")
+    landlock = next(kind for kind in HERE if kind.name == "landlock")
+    (open_path / "secret").mkdir()
+    (open_path / "secret/key").write_text("sk-secret")
+    made = Meddling(start_egress=lead_to_index, packages=open_path / "packages")
+    made.command = (
+        f"ln -s {open_path}/secret evil; mkdir -p etc/jupyter lib; ln -s {open_path}/secret/key pip.conf; "
+        f"ln -s {open_path}/secret/key etc/pip.conf; ln -s /etc lib/way"
+    )
+    async with box_of(LandlockProvider(prefixes=made.prefixes), landlock, index, NPM) as box:
+        (place,) = (path for path in (open_path / "packages").iterdir() if path.is_dir())
+        text, failed = await box.bash(f"cat {place}/evil/key {open_path}/secret/key {place}/lib/way/shadow")
+        assert failed and "sk-secret" not in text
+    assert made.seen == [("(no output)", False)]
+    assert sorted(os.listdir(place)) == ["bin", "etc", "lib"] and os.listdir(place / "etc") == []
+
+
 async def test_setup_code_sees_nothing_of_this_server(
     open_path: Path, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A build runs where the agent's own commands do."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
-    seen: list[tuple[str, bool]] = []
-
-    class Watched(BubblewrapProvider):
-        async def start(self, spec: SandboxSpec) -> Any:
-            sandbox = await super().start(spec)
-            if spec.own_path:
-                command = "env; cat /proc/*/environ | tr '\\0' '\\n'; ls /; touch /usr/x; cat /etc/shadow"
-                result = await sandbox.call("bash", {"command": command})
-                seen.append((str(result.content[0]["text"]), result.is_error))
-            return sandbox
-
-    made = Watched(start_egress=lead_to_index, packages=open_path / "packages")
+    command = "env; cat /proc/*/environ | tr '\\0' '\\n'; ls /; touch /usr/x; cat /etc/shadow"
+    made = Meddling(start_egress=lead_to_index, packages=open_path / "packages")
+    made.command = command
     async with box_of(made, KIND, index, PIP):
         pass
-    ((text, failed),) = seen
+    ((text, failed),) = made.seen
     assert failed and "sk-secret" not in text and "PIP_INDEX_URL" in text
     assert "touch: cannot touch" in text and "shadow: " in text
 
