@@ -12,7 +12,7 @@ SOURCES := $(shell find jupyter_agents labextension/src labextension/style -type
 	-not -path '*/__pycache__/*' -not -path 'jupyter_agents/labextension/*' 2>/dev/null)
 PACKAGE := pyproject.toml requirements.lock labextension/package.json labextension/yarn.lock $(SOURCES)
 
-.PHONY: help quickstart lab test retest lint bench image lock clean
+.PHONY: help quickstart lab test retest lint bench image image-full lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ bench: $(VENV)/.test ## Print the benchmark table
 
 image: $(VENV)/.quickstart ## Build the image of Docker sandboxes (BASE=... for another base image)
 	$(BIN)/python -m jupyter_agents.sandbox.image $(if $(BASE),--base $(BASE))
+
+image-full: $(VENV)/.quickstart ## Build it with Node.js, Go, and libraries for data, plots and documents
+	$(BIN)/python -m jupyter_agents.sandbox.image --variant full $(if $(BASE),--base $(BASE))
 
 lock: ## Pin the newest versions of all dependencies in requirements.lock
 	$(PYTHON) -m venv --clear $(VENV)-lock

@@ -27,6 +27,8 @@ NAMES = {
     "blob": "bytes that nothing refers to",
     "temporary": "temporary folders of dead processes",
     "container": "containers of dead servers",
+    "packages": "packages that no environment names",
+    "image": "images with such packages",
     "database": "free pages of the database",
 }
 
@@ -52,25 +54,31 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Clean up and say what went."""
+    from jupyter_agents.runtime import packages
     from jupyter_agents.runtime.cleanup import Cleanup, Removed, temporary, total
+    from jupyter_agents.store.catalog import Catalog
     from jupyter_agents.store.database import Database
 
     app = extension(arguments.data_dir)
     older, keep = arguments.older_than, arguments.keep
     if older is None and keep is None and app.retention_days is not None:
         older = timedelta(days=app.retention_days)
-    folder, removed = app.data_folder, list[Removed]()
+    folder, removed, named = app.data_folder, list[Removed](), set[str]()
     if (folder / DATABASE).is_file():
         database = Database(folder / DATABASE)
         try:
+            named = packages.named(Catalog(database))
             cleanup = Cleanup(folder, database, dry_run=arguments.dry_run)
             removed += cleanup.run(older, keep)
             removed += _compact(cleanup)
         finally:
             database.close()
+    removed += packages.folders(app.packages_folder, named, dry_run=arguments.dry_run)
     removed += temporary(dry_run=arguments.dry_run)
     if not arguments.dry_run:
-        removed += [Removed("container", "", 0)] * asyncio.run(_reap(app))
+        containers, images = asyncio.run(_reap(app, named))
+        removed += [Removed("container", "", 0)] * containers
+        removed += [Removed("image", name, weight) for name, weight in images]
     sums = total(removed)
     if arguments.json:
         found = {kind: {"number": number, "bytes": size} for kind, (number, size) in sums.items()}
@@ -106,20 +114,25 @@ def _compact(cleanup: Any) -> list[Any]:
     return [Removed("database", DATABASE, freed)] if freed else []
 
 
-async def _reap(app: JupyterAgents) -> int:
-    """Remove containers whose server is dead, where there is an engine."""
+async def _reap(app: JupyterAgents, named: set[str]) -> tuple[int, list[tuple[str, int]]]:
+    """Remove containers whose server is dead, and images with packages, where there is an engine.
+
+    named: digests of the package lists that environments name. Returns the number of containers, and the
+    images' names and bytes.
+    """
     from jupyter_agents.errors import SandboxUnavailable
 
-    number = 0
+    number, images = 0, list[tuple[str, int]]()
     for provider in app.providers():
-        reap = getattr(provider, "reap", None)
+        reap, prune = getattr(provider, "reap", None), getattr(provider, "prune", None)
         try:
             number += await reap() if reap is not None else 0
+            images += await prune(named) if prune is not None else []
         except SandboxUnavailable:
             pass
         finally:
             await provider.close()
-    return number
+    return number, images
 
 
 def age(text: str) -> timedelta:

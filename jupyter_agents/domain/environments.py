@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_agents.domain import limits
+from jupyter_agents.domain import limits, packages
+from jupyter_agents.domain.packages import MANAGERS
 from jupyter_agents.domain.toolsets import server_host
 from jupyter_agents.errors import InvalidRequest, NotSupported
 
-MANAGERS = ("apt", "cargo", "gem", "go", "npm", "pip")
 SWITCHES = ("allow_mcp_servers", "allow_package_managers")
 
 Doc = dict[str, Any]
@@ -57,11 +57,7 @@ def check_startable(environment: Mapping[str, Any]) -> None:
     """Raises `InvalidRequest` for an archived environment, `NotSupported` for what cannot run yet."""
     if environment["archived_at"] is not None:
         raise InvalidRequest(f"environment `{environment['id']}` is archived and starts no new sessions.")
-    config = environment["config"]
-    for manager in MANAGERS:
-        if config["packages"][manager]:
-            raise NotSupported(f"config.packages.{manager}")
-    if config["networking"].get("allow_package_managers"):
+    if environment["config"]["networking"].get("allow_package_managers"):
         raise NotSupported("config.networking.allow_package_managers")
 
 
@@ -94,13 +90,16 @@ def _config(given: Mapping[str, Any], stored: Mapping[str, Any]) -> Doc:
     if given["type"] == "self_hosted":
         raise NotSupported("config.type self_hosted")
     networking = _networking(given.get("networking"), stored.get("networking"))
-    packages = _packages(given.get("packages") or {}, stored.get("packages") or {})
-    wanted = any(packages[manager] for manager in MANAGERS)
-    if wanted and networking["type"] == "limited" and not networking["allow_package_managers"]:
+    lists = _packages(given.get("packages") or {}, stored.get("packages") or {})
+    if (
+        packages.wanted(lists)
+        and networking["type"] == "limited"
+        and not networking["allow_package_managers"]
+    ):
         raise InvalidRequest(
             "config.packages: packages need networking.allow_package_managers where networking is limited."
         )
-    return {"type": "cloud", "networking": networking, "packages": packages}
+    return {"type": "cloud", "networking": networking, "packages": lists}
 
 
 def _networking(given: Mapping[str, Any] | None, stored: Mapping[str, Any] | None) -> Doc:
@@ -119,8 +118,5 @@ def _networking(given: Mapping[str, Any] | None, stored: Mapping[str, Any] | Non
 
 def _packages(given: Mapping[str, Any], stored: Mapping[str, Any]) -> Doc:
     whole = {**stored, **{key: value for key, value in given.items() if value is not None}}
-    lists = {
-        manager: limits.packages(f"config.packages.{manager}", whole.get(manager) or [])
-        for manager in MANAGERS
-    }
+    lists = {manager: packages.checked(manager, whole.get(manager) or []) for manager in MANAGERS}
     return {"type": "packages", **lists}

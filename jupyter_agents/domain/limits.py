@@ -23,7 +23,6 @@ MAX_SERVER_NAME = 255
 MAX_URL = 2048
 MAX_ARN = 2048
 MAX_SKILLS = 20
-MAX_PACKAGES = 500
 MAX_HOSTS = 1000
 
 BUILT_IN_TOOLS = ("bash", "read", "write", "edit", "glob", "grep", "web_fetch", "web_search")
@@ -76,17 +75,6 @@ def hosts(field: str, names: list[str] | None) -> list[str]:
                 "give a bare host such as example.com or *.example.com, without scheme, port or path."
             )
     return list(names or [])
-
-
-def packages(field: str, names: list[str]) -> list[str]:
-    """Package names with their versions: one line of text each, and no option of an installer."""
-    if len(names) > MAX_PACKAGES:
-        raise InvalidRequest(f"{field}: {len(names)} packages, at most {MAX_PACKAGES} are allowed.")
-    for position, name in enumerate(names):
-        text(f"{field}.{position}", name, MAX_NAME, shortest=1)
-        if not name.isprintable() or name.startswith("-") or name != name.strip():
-            raise InvalidRequest(f"{field}.{position}: {name[:100]!r} is not the name of a package.")
-    return list(names)
 
 
 def input_schema(field: str, schema: Mapping[str, Any]) -> None:

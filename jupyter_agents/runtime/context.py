@@ -119,6 +119,7 @@ class Context:
                 dropped=lambda model: self._dropped.get(model, set()),
                 tools=self._tools,
                 check=self.sandboxes.check_session,
+                check_packages=self.sandboxes.check_packages,
                 places=lambda doc: [NOTEBOOK_NOTE] if self.sandboxes.beside(doc) else [],
                 life=self.sandboxes.life,
                 turn_ended=self.recorder.write_soon,

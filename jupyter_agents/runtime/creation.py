@@ -6,7 +6,7 @@ Source: spec sections 3.1 and 7.2.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from jupyter_agents.domain import agents, session_object
@@ -33,6 +33,8 @@ class Creator:
     ----------
     check:
         Raises `InvalidRequest` for a session that its environment cannot serve.
+    check_packages:
+        The same for packages that cannot be installed; may wait until it is known which sandbox works.
     places:
         What the model is told of folders that its sandbox shows.
     max_files:
@@ -47,6 +49,7 @@ class Creator:
         repositories: Repositories,
         attachments: Attachments,
         check: Callable[[Doc, Doc], None],
+        check_packages: Callable[[Doc, Doc], Awaitable[None]],
         places: Callable[[Doc], list[str]],
         max_files: int,
         clock: Clock,
@@ -58,6 +61,7 @@ class Creator:
         self._repositories = repositories
         self._attachments = attachments
         self._check = check
+        self._check_packages = check_packages
         self._places = places
         self._max_files = max_files
         self._clock = clock
@@ -83,6 +87,7 @@ class Creator:
             now=rfc3339(self._clock()),
         )
         self._check(doc, environment)
+        await self._check_packages(doc, environment)
         doc["notes"] += self._places(doc)
         return doc
 

@@ -62,6 +62,7 @@ class Parts:
     dropped: Callable[[str], set[str]]
     tools: Callable[[Doc], SessionTools]
     check: Callable[[Doc, Doc], None]
+    check_packages: Callable[[Doc, Doc], Awaitable[None]]
     places: Callable[[Doc], list[str]]
     life: Callable[[Doc], Life]
     turn_ended: Callable[[str], None]
@@ -93,6 +94,7 @@ class SessionManager:
             parts.repositories,
             self._attachments,
             parts.check,
+            parts.check_packages,
             parts.places,
             parts.max_files,
             parts.clock,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_agents.domain import mcp
+from jupyter_agents.domain import mcp, packages
 from jupyter_agents.domain import settings as keys
 from jupyter_agents.domain.environments import allowed_hosts
 from jupyter_agents.domain.hosting import Life
@@ -127,6 +127,19 @@ class Sandboxes:
         asked = keys.settings(self.config.defaults, self.config.ceilings, *metadata)
         self.config.policy.check_settings(asked)
 
+    async def check_packages(self, session: Doc, environment: Doc) -> None:
+        """Raises `InvalidRequest` for packages that the session's sandbox cannot install."""
+        lists = packages.wanted(environment["config"]["packages"])
+        if not lists:
+            return
+        choice = await asyncio.shield(self.choice(self.settings(session).sandbox))
+        if choice.provider is None:
+            return
+        able = choice.provider.managers
+        for manager in lists:
+            if manager not in able:
+                raise InvalidRequest(packages.refused(manager, choice.provider.kind, able))
+
     def settings(self, session: Doc) -> Settings:
         """What the session asks of its sandbox, defaults filled in."""
         environment = self.catalog.find("environment", session["environment_id"]) or {"metadata": {}}
@@ -196,6 +209,7 @@ class Sandboxes:
             uid=self.config.sandbox_uid,
             python=self.pythons.get(session["id"], self.config.python),
             beside=self.beside(session),
+            packages=packages.wanted(environment["config"]["packages"]),
         )
 
     def _resources(self, session_id: str) -> list[Doc]:

@@ -103,6 +103,8 @@ class SessionTools:
         self._cover: Cover | None = None
         self.kind: str | None = None
         self.notes: tuple[str, ...] = ()
+        self.progress = ""
+        self.image: str | None = None
         self.state = "none"
         self.replayed_tools = False
         self.used_at = clock()
@@ -231,11 +233,12 @@ class SessionTools:
     async def rest(self) -> None:
         """End the sandbox; the next call starts another. Idempotent.
 
-        One that is just starting is let through: cut short, its first process could be left behind.
+        One that is just starting is let through: cut short, its first process could be left behind. One
+        that waits for packages is not.
         """
         starting, self._starting = self._starting, None
         if starting is not None:
-            await asyncio.wait([starting], timeout=STARTING_SECONDS)
+            await asyncio.wait([starting], timeout=0 if self.progress else STARTING_SECONDS)
             starting.cancel()
             await asyncio.wait([starting])
             if not _failed(starting):
@@ -261,7 +264,7 @@ class SessionTools:
                 self._changes = await Changes.start(spec.workspace)
             self._cover, _ = await asyncio.to_thread(find_cover, spec)
             began = time.monotonic()
-            sandbox = await provider.start(spec)
+            sandbox = await provider.start(replace(spec, told=self._told))
             metrics.started(sandbox.kind, time.monotonic() - began)
         except (SandboxError, OSError, ApiError) as error:
             self.state = "none"
@@ -270,6 +273,7 @@ class SessionTools:
             self.state = "none"
             raise
         self.kind, self.notes, self.state = sandbox.kind, sandbox.notes, "running"
+        self.image = sandbox.image
         return sandbox
 
     async def _wake(self, sandbox: Sandbox) -> Sandbox:
@@ -280,6 +284,10 @@ class SessionTools:
             await sandbox.close()
             return await self._start()
         return sandbox
+
+    def _told(self, text: str) -> None:
+        """What is being installed before the sandbox starts; shown, but no note for the model."""
+        self.progress = text
 
     def _make_workspace(self, spec: SandboxSpec) -> None:
         make_workspace(self._root, spec.workspace, uid=_owner(spec))

@@ -18,7 +18,7 @@ Failures are of three kinds and never mixed:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -77,6 +77,9 @@ class SandboxSpec:
     runs as root. python: ``(sys.prefix, sys.base_prefix)`` of the notebook's environment, bound
     read-only and put first on PATH by embedded providers. env: extra variables for the tools; never
     secrets. beside: the notebook's folder, shown read-only at ``/mnt/notebook``; `None` is none.
+    packages: what to install first, by manager (`SandboxProvider.managers`). told: takes a sentence on
+    what is being installed, and "" afterwards. own_path: the workspace is at its own path too, for what
+    is installed there.
     """
 
     session_id: str
@@ -90,6 +93,9 @@ class SandboxSpec:
     python: tuple[Path, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     beside: Beside | None = None
+    packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    told: Callable[[str], None] = field(default=lambda text: None, compare=False)
+    own_path: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,8 @@ class Sandbox(Protocol):
     kind: str
     notes: tuple[str, ...]
     """Sentences the user should know, such as "no network with Landlock"."""
+    image: str | None
+    """The digest of the image that was made for its packages; None for none."""
 
     @property
     def alive(self) -> bool:
@@ -179,6 +187,10 @@ class SandboxProvider(Protocol):
     @property
     def kind(self) -> str:
         """``docker``, ``bubblewrap``, ``landlock``, or a name of your own."""
+
+    @property
+    def managers(self) -> tuple[str, ...]:
+        """The package managers of which it installs packages (`domain.packages.MANAGERS`)."""
 
     async def probe(self) -> Probe:
         """Run the real argument list once and say whether it works."""

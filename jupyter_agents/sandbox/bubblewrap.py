@@ -20,13 +20,15 @@ from pathlib import Path
 
 from ..errors import SandboxUnavailable
 from . import embedded, seccomp
-from .base import Network, SandboxSpec
+from .base import Network, Probe, SandboxSpec
 from .channel import ProcessChannel
 from .egress import Egress, start_egress
 from .guard import Guard, process_limit
+from .installs import Installs
 from .layout import EGRESS_DIRECTORY, Layout
 from .leftovers import make_directory
 from .options import NOTEBOOK_ROOT, STANDARD_ROOTS, UPLOADS
+from .prefix import Prefixes
 from .provider import EmbeddedProvider
 from .tools import ToolhostOptions
 
@@ -51,6 +53,8 @@ class BubblewrapProvider(EmbeddedProvider):
         Whether to use control groups where this server may make them.
     start_egress:
         Starts the proxy of a sandbox in a directory, for a uid; see `egress.start_egress`.
+    packages, installs:
+        Where installed packages are kept, and what installing them may take; `None` installs none.
     """
 
     kind = "bubblewrap"
@@ -63,11 +67,21 @@ class BubblewrapProvider(EmbeddedProvider):
         *,
         cgroups: bool = True,
         start_egress: StartEgress = _start_egress,
+        packages: Path | None = None,
+        installs: Installs | None = None,
     ) -> None:
-        super().__init__(cgroups=cgroups)
+        prefixes = None if packages is None else Prefixes(packages, installs or Installs(), self.start)
+        super().__init__(cgroups=cgroups, prefixes=prefixes)
         self._start_egress = start_egress
         self._executable = executable or shutil.which("bwrap") or ""
         self._version: tuple[int, ...] | None = None
+
+    async def probe(self) -> Probe:
+        """See `EmbeddedProvider.probe`; packages are installed where it works."""
+        found = await super().probe()
+        if self.prefixes is not None:
+            self.prefixes.usable = found.ok
+        return found
 
     async def _check(self) -> None:
         if not self._executable:

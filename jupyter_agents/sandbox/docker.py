@@ -16,22 +16,26 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import docker
 
+from ..domain.packages import MANAGERS
 from ..errors import SandboxError
 from . import engine
 from .attach import AttachChannel
 from .base import Mount, Network, Probe, Sandbox, SandboxSpec
 from .container import create_request
 from .counters import LimitWatch, size_text
+from .derive import Derived, Deriver, prune
 from .egress import Egress, start_egress
 from .embedded import find_cover
+from .installs import Installs
 from .mounts import add_file, lay_out
+from .once import Once
 from .reaper import process_alive, process_owner
 from .tools import ToolhostSandbox, write_zipapp
 from .watchdog import Watchdog
@@ -74,9 +78,12 @@ class DockerProvider:
         Gives the ``docker`` package's client. Called in a thread, once.
     start_egress:
         Starts the proxy of a sandbox in a directory, for a uid; see `egress.start_egress`.
+    installs:
+        What the installation of an environment's packages may take.
     """
 
     kind = "docker"
+    managers = MANAGERS
 
     def __init__(
         self,
@@ -89,6 +96,7 @@ class DockerProvider:
         mounts: Sequence[Mount] = (),
         client_factory: Callable[[], docker.DockerClient] = _from_env,
         start_egress: StartEgress = _start_egress,
+        installs: Installs | None = None,
     ) -> None:
         self._image = image
         self._runtime = runtime
@@ -102,6 +110,8 @@ class DockerProvider:
         self._rootless = False
         self._connecting = asyncio.Lock()
         self._running: set[ToolhostSandbox] = set()
+        self._installs = installs or Installs()
+        self._images = Once[Derived]()
 
     async def probe(self) -> Probe:
         """Start a container, run bash in it, and look for what it wrote on the host.
@@ -123,6 +133,7 @@ class DockerProvider:
     async def start(self, spec: SandboxSpec) -> Sandbox:
         """Start a container. Raises `SandboxUnavailable` with what to do."""
         client = await self._connect()
+        derived = await self._with_packages(client, spec) if spec.packages else None
         uid, gid = self._identity(spec)
         directory = Path(tempfile.mkdtemp(prefix=f"jupyter-agents-{os.getpid()}-", dir=self._directory))
         async with contextlib.AsyncExitStack() as undo:
@@ -137,7 +148,7 @@ class DockerProvider:
             request = create_request(
                 client.api,
                 spec,
-                image=spec.image or self._image,
+                image=derived.name if derived else spec.image or self._image,
                 user=f"{uid}:{gid}",
                 owner=self._owner,
                 toolhost=write_zipapp(directory),
@@ -181,6 +192,7 @@ class DockerProvider:
             channel,
             kind=self.kind,
             notes=notes,
+            image=derived.digest if derived else None,
             limits=spec.limits,
             limit_hit=limit_hit,
             add_file=add,
@@ -217,12 +229,24 @@ class DockerProvider:
         client = await self._connect()
         return await asyncio.to_thread(engine.reap, client, self._owner, self._owner_alive)
 
+    async def prune(self, wanted: Collection[str]) -> list[tuple[str, int]]:
+        """Remove the images with packages that nobody wants; see `derive.prune`."""
+        client = await self._connect()
+        return await asyncio.to_thread(prune, client, self._installs.store, wanted)
+
     async def close(self) -> None:
         """End all sandboxes of this provider."""
+        await self._images.close()
         await asyncio.gather(*(sandbox.close() for sandbox in tuple(self._running)))
         if self._client is not None:
             await asyncio.to_thread(self._client.close)
             self._client = None
+
+    async def _with_packages(self, client: docker.DockerClient, spec: SandboxSpec) -> Derived:
+        base = spec.image or self._image
+        deriver = await asyncio.to_thread(Deriver, client, base, spec, self._installs, os.environ)
+        found = await asyncio.to_thread(deriver.find)
+        return found or await self._images.get(deriver.key, deriver.build, spec.told)
 
     def _identity(self, spec: SandboxSpec) -> tuple[int, int]:
         if self._rootless:

@@ -83,7 +83,8 @@ WRITABLE = ("/dev/null", "/dev/full")
 class LandlockProvider(EmbeddedProvider):
     """Starts Landlock sandboxes; a `SandboxProvider`.
 
-    cgroups: whether to use control groups where this server may make them.
+    cgroups: whether to use control groups where this server may make them. prefixes: the packages that
+    environments have installed, made by bubblewrap.
     """
 
     kind = "landlock"

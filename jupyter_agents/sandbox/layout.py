@@ -168,6 +168,8 @@ class Layout:
     def _session(self) -> list[str]:
         spec = self._spec
         arguments = self._bind(spec.workspace, WORKSPACE, writable=True)
+        if spec.own_path:
+            arguments += self._bind(spec.workspace, str(spec.workspace), writable=True)
         arguments += self._bind(spec.workspace / "outputs", OUTPUTS, writable=True)
         arguments += self._bind(spec.uploads, UPLOADS)
         for mount in filter(embedded.is_bound, spec.mounts):

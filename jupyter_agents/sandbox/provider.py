@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from ..domain.packages import refused
 from ..errors import SandboxUnavailable
 from . import embedded
 from .base import Limits, Mount, Probe, SandboxSpec
@@ -18,6 +19,7 @@ from .channel import ProcessChannel
 from .guard import Guard
 from .leftovers import make_directory
 from .options import UPLOADS, WORKSPACE, Root
+from .prefix import Prefixes
 from .tools import ToolhostSandbox
 from .watchdog import tree_bytes
 
@@ -27,7 +29,8 @@ PROBE = "echo works"
 class EmbeddedProvider(ABC):
     """Starts sandboxes as child processes of this server.
 
-    cgroups: whether to use control groups where this server may make them.
+    cgroups: whether to use control groups where this server may make them. prefixes: the packages that
+    environments have installed; `None` is none.
     """
 
     kind: ClassVar[str]
@@ -35,9 +38,14 @@ class EmbeddedProvider(ABC):
     keepers: ClassVar[int]
     """How many processes, from the top, are the sandbox itself."""
 
-    def __init__(self, *, cgroups: bool = True) -> None:
+    def __init__(self, *, cgroups: bool = True, prefixes: Prefixes | None = None) -> None:
         self._cgroups = cgroups
+        self.prefixes = prefixes
         self._running: set[ToolhostSandbox] = set()
+
+    @property
+    def managers(self) -> tuple[str, ...]:
+        return () if self.prefixes is None else self.prefixes.managers
 
     @abstractmethod
     async def _check(self) -> None:
@@ -66,6 +74,10 @@ class EmbeddedProvider(ABC):
 
     async def start(self, spec: SandboxSpec) -> ToolhostSandbox:
         await self._check()
+        if spec.packages:
+            if self.prefixes is None:
+                raise SandboxUnavailable(refused(next(iter(spec.packages)), self.kind, ()))
+            spec = await self.prefixes.add_to(spec)
         await asyncio.to_thread(embedded.prepare, spec)
         guard = Guard(spec, cgroups=self._cgroups)
         parts = contextlib.AsyncExitStack()
@@ -93,6 +105,8 @@ class EmbeddedProvider(ABC):
 
     async def close(self) -> None:
         """End all sandboxes of this provider."""
+        if self.prefixes is not None:
+            await self.prefixes.close()
         await asyncio.gather(*(sandbox.close() for sandbox in list(self._running)))
 
     async def _add_file(self, spec: SandboxSpec, sandbox: ToolhostSandbox, mount: Mount) -> None:

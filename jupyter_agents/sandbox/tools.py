@@ -63,6 +63,8 @@ class ToolhostSandbox:
         A stream to a toolhost that was just started; this object owns it from now on.
     kind, notes:
         What `Sandbox.kind` and `Sandbox.notes` say.
+    image:
+        What `Sandbox.image` says.
     limits:
         ``call_seconds`` is enforced here too, should the toolhost not do it.
     limit_hit:
@@ -85,6 +87,7 @@ class ToolhostSandbox:
         *,
         kind: str,
         notes: Sequence[str] = (),
+        image: str | None = None,
         limits: Limits | None = None,
         limit_hit: Callable[[], str | None] | None = None,
         add_file: Callable[[Mount], Awaitable[None]] | None = None,
@@ -94,6 +97,7 @@ class ToolhostSandbox:
     ) -> None:
         self.kind = kind
         self.notes = tuple(notes)
+        self.image = image
         self._channel = channel
         self._limits = limits or Limits()
         self._limit_hit = limit_hit

@@ -97,13 +97,15 @@ class JupyterAgents(Traits, ExtensionApp):
         from jupyter_agents.sandbox.landlock import LandlockProvider
         from jupyter_agents.sandbox.unsafe import UnsafeProvider
 
+        bubblewrap = BubblewrapProvider(packages=self.packages_folder, installs=self.installs)
         return [
             DockerProvider(
                 image=self.image,
                 runtime=self.docker_runtime or None,
                 mounts=tuple(Mount(Path(path), path) for path in self.docker_mounts),
+                installs=self.installs,
             ),
-            BubblewrapProvider(),
-            LandlockProvider(),
-            UnsafeProvider(),
+            bubblewrap,
+            LandlockProvider(prefixes=bubblewrap.prefixes),
+            UnsafeProvider(prefixes=bubblewrap.prefixes),
         ]

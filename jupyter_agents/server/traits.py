@@ -14,10 +14,12 @@ from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 
 from jupyter_agents.domain.hosting import PATTERNS
+from jupyter_agents.domain.packages import digest
 from jupyter_agents.domain.settings import LEAST, SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mcp_config import McpConfig, programs
 from jupyter_agents.runtime.repositories import GITHUB
+from jupyter_agents.sandbox.installs import Installs
 from jupyter_agents.server.policy import PolicyTraits, check_defaults
 from jupyter_agents.server.rates import KINDS
 
@@ -39,6 +41,15 @@ class Traits(PolicyTraits):
     docker_runtime = Unicode(help="The runtime of Docker sandboxes, such as runsc.").tag(config=True)
     docker_mounts = List(
         Unicode(), help="Host folders that every Docker sandbox sees at the same path, read-only."
+    ).tag(config=True)
+    packages_timeout = Float(
+        900.0, min=1, help="Seconds that installing an environment's packages may take."
+    ).tag(config=True)
+    max_packages = Unicode("10GiB", help="What the packages of one environment may take on disk.").tag(
+        config=True
+    )
+    docker_build_network = Unicode(
+        help="The engine's network in which packages are installed, such as host. Default: the engine's own."
     ).tag(config=True)
     workspace_root = Unicode(
         help="Folder below which workspaces are made. Default: the server's root directory."
@@ -118,10 +129,22 @@ class Traits(PolicyTraits):
         return Path(found or Path(jupyter_data_dir()) / "jupyter-agents")
 
     @property
+    def packages_folder(self) -> Path:
+        """Where packages that are installed for embedded sandboxes lie."""
+        return self.data_folder / "packages"
+
+    @property
     def replay_folder(self) -> Path | None:
         """The run files that answer in place of a model, if there are any."""
         found = self.replay or os.environ.get("JUPYTER_AGENTS_REPLAY")
         return Path(found).expanduser().resolve() if found else None
+
+    @property
+    def installs(self) -> Installs:
+        """What installing packages may take. Raises ValueError."""
+        network = self.docker_build_network or None
+        store = digest(str(self.data_folder.resolve()))
+        return Installs(self.packages_timeout, size("max_packages", self.max_packages), network, store)
 
     def runtime_config(self, root_dir: str) -> Config:
         """The runtime's settings; `root_dir` is the server's root directory. Raises ValueError."""

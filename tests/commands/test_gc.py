@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -66,3 +67,17 @@ def test_ages(text: str, wanted: timedelta) -> None:
 def test_what_is_no_age_is_bad_usage(shell: Shell, text: str) -> None:
     status, out, err = shell("gc", f"--older-than={text}")
     assert (status, out) == (2, "") and "--older-than" in err
+
+
+def test_packages_that_no_environment_names_go(shell: Shell, stored: Stored) -> None:
+    stored(days=1)
+    place = shell.data / "packages" / "0123"
+    place.mkdir(parents=True)
+    (place / "module.py").write_text("x" * 1000)
+    mark = place.with_suffix(".json")
+    mark.write_text("{}")
+    assert shell.json("gc")["removed"].get("packages") is None
+    for path in (place, mark):
+        os.utime(path, (0, 0))
+    assert shell.json("gc")["removed"]["packages"] == {"number": 1, "bytes": 1002}
+    assert not list(place.parent.iterdir())

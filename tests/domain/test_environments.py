@@ -85,8 +85,6 @@ def test_a_worker_of_ones_own_is_not_built() -> None:
 @pytest.mark.parametrize(
     ("config", "feature"),
     [
-        ({"type": "cloud", "packages": {"pip": ["pandas"]}}, "packages.pip"),
-        (limited(allow_package_managers=True) | {"packages": {"apt": ["jq"]}}, "packages.apt"),
         (limited(allow_package_managers=True), "allow_package_managers"),
     ],
 )
@@ -96,7 +94,8 @@ def test_what_cannot_run_yet_is_stored_and_starts_no_session(config: Doc, featur
 
 
 def test_what_can_run() -> None:
-    for config in (None, limited("a.example"), limited(allow_mcp_servers=True)):
+    packages = {"type": "cloud", "packages": {"pip": ["pandas"], "apt": ["jq"]}}
+    for config in (None, limited("a.example"), limited(allow_mcp_servers=True), packages):
         check_startable(made(config=config))
     with pytest.raises(InvalidRequest, match="archived"):
         check_startable(made() | {"archived_at": NOW})

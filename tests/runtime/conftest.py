@@ -75,7 +75,7 @@ class Runtime:
         given = {"name": "coder", "model": "claude-opus-4-7", "tools": list(tools or (TOOLSET,))}
         agent = create_agent(given | body.pop("agent", {}), context.new_id("agent"), now)
         await context.catalog.save_agent(agent, over=None)
-        config = {"type": "cloud", "networking": {"type": "limited"}}
+        config = {"type": "cloud", "networking": {"type": "limited"}} | body.pop("config", {})
         identity = context.new_id("env")
         environment = create_environment({"name": identity, "config": config}, identity, now)
         await context.catalog.add_environment(environment)

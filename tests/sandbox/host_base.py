@@ -1,7 +1,7 @@
 """A base for the image's recipe out of this machine's own files, so that its test downloads nothing.
 
 It holds a shell, the few programs that the recipe runs, and Python with its libraries; its package
-database says that the recipe's packages are installed.
+database says that the recipe's packages are installed. With `more` it also holds pip, node and npm.
 """
 
 from __future__ import annotations
@@ -19,27 +19,35 @@ from docker import DockerClient
 from jupyter_agents.sandbox.image.build import packages
 
 PROGRAMS = ("bash", "sh", "cat", "grep", "rm", "mkdir", "dpkg-query", "apt-get")
+MORE = ("env", "node", "pip3")
 PYTHON = Path("/usr/bin/python3")
 LINKS = ("bin", "sbin", "lib", "lib64")
 PASSWD = "root:x:0:0:root:/:/bin/sh\n"
 REPOSITORY = "jupyter-agents/test-base"
 
 
-def import_host_base(client: DockerClient) -> str:
+def import_host_base(client: DockerClient, *, more: bool = False) -> str:
     """Import the base; returns its name."""
-    client.api.import_image_from_data(_tar(), repository=REPOSITORY, tag="latest")
-    return f"{REPOSITORY}:latest"
+    tag = "more" if more else "latest"
+    client.api.import_image_from_data(_tar(more), repository=REPOSITORY, tag=tag)
+    return f"{REPOSITORY}:{tag}"
 
 
-def _tar() -> bytes:
+def _tar(more: bool) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name in LINKS:
             link = tarfile.TarInfo(name)
             link.type, link.linkname = tarfile.SYMTYPE, f"usr/{name}"
             tar.addfile(link)
-        for name, path in sorted({_below_usr(path): path for path in _files()}.items()):
+        for name, path in sorted({_below_usr(path): path for path in _files(more)}.items()):
             tar.add(path, arcname=name, recursive=False)
+        if more:
+            npm = Path("/usr/bin/npm").resolve()
+            tar.add(npm.parent.parent, arcname="usr/lib/node_modules/npm")
+            link = tarfile.TarInfo("usr/bin/npm")
+            link.type, link.linkname = tarfile.SYMTYPE, "../lib/node_modules/npm/bin/npm-cli.js"
+            tar.addfile(link)
         _add(tar, "etc/passwd", PASSWD)
         _add(tar, "etc/group", "root:x:0:\n")
         _add(tar, "var/lib/dpkg/status", "".join(map(_installed, packages())))
@@ -50,11 +58,17 @@ def _tar() -> bytes:
     return buffer.getvalue()
 
 
-def _files() -> set[Path]:
+def _files(more: bool) -> set[Path]:
     """The programs, what they are linked to, and Python's standard library, links followed."""
-    programs = [Path(found) for name in PROGRAMS if (found := shutil.which(name))]
+    wanted = (*PROGRAMS, *(MORE if more else ()))
+    programs = [
+        Path(found) for name in wanted if (found := shutil.which(name, path="/usr/bin:/usr/sbin:/bin"))
+    ]
     library = Path(_of_system_python("stdlib"))
     modules = [p for p in library.rglob("*") if p.is_file() and not {"test", "__pycache__"} & set(p.parts)]
+    if more:
+        packages_of_pip = Path("/usr/lib/python3/dist-packages/pip")
+        modules += [p for p in packages_of_pip.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     extensions = [p for p in modules if p.suffix == ".so"]
     found = {*programs, PYTHON, *modules}
     for binary in (*programs, PYTHON, *extensions):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
@@ -11,7 +12,7 @@ from jupyter_agents.errors import UserError
 from jupyter_agents.sandbox.docker import DockerProvider
 from jupyter_agents.sandbox.image import build as build_module
 from jupyter_agents.sandbox.image.__main__ import main
-from jupyter_agents.sandbox.image.build import build, packages
+from jupyter_agents.sandbox.image.build import HERE, VARIANTS, build, libraries, packages
 from tests.sandbox.host_base import import_host_base
 
 NOWHERE = "127.0.0.1:1/none:1"
@@ -60,5 +61,98 @@ def test_a_base_that_is_not_there_is_an_error_in_words(
     assert "The image was not built" in capsys.readouterr().err
 
 
-def test_the_packages_are_names_and_in_order() -> None:
-    assert packages() == sorted(packages()) and {"python3", "bash", "ripgrep"} <= set(packages())
+RECIPE = """\
+ARG BASE=debian:12-slim
+FROM ${BASE} AS slim
+
+COPY install.sh slim.txt /usr/share/jupyter-agents/
+RUN sh /usr/share/jupyter-agents/install.sh /usr/share/jupyter-agents/slim.txt
+RUN echo 'agent:x:65532:65532:agent:/home/agent:/bin/bash' >> /etc/passwd \\
+    && echo 'agent:x:65532:' >> /etc/group
+
+ENV PATH=/home/agent/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
+    LANG=C.UTF-8 \\
+    PIP_BREAK_SYSTEM_PACKAGES=1
+USER 65532:65532
+WORKDIR /workspace
+
+FROM slim AS full
+
+USER root
+COPY full.txt requirements.txt /usr/share/jupyter-agents/
+RUN sh /usr/share/jupyter-agents/install.sh /usr/share/jupyter-agents/full.txt
+RUN python3 -m pip install --no-cache-dir -r /usr/share/jupyter-agents/requirements.txt
+RUN ln -s /usr/bin/fdfind /usr/local/bin/fd
+USER 65532:65532
+"""
+LIBRARIES = [
+    "pandas",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "statsmodels",
+    "matplotlib",
+    "seaborn",
+    "pyarrow",
+    "openpyxl",
+    "xlsxwriter",
+    "xlrd",
+    "pillow",
+    "python-pptx",
+    "python-docx",
+    "pypdf",
+    "pdfplumber",
+    "pypdfium2",
+    "pdf2image",
+    "pdfkit",
+    "tabula-py",
+    "reportlab[pycairo]",
+    "img2pdf",
+    "sympy",
+    "mpmath",
+    "tqdm",
+    "python-dateutil",
+    "pytz",
+    "joblib",
+]
+PROGRAMS = {
+    "unzip": "unzip",
+    "7zip": "p7zip-full",
+    "bc": "bc",
+    "rg": "ripgrep",
+    "fd": "fd-find",
+    "sqlite": "sqlite3",
+}
+"""Spec section 9, and the Debian package of each."""
+EXCEPTIONS = {"unrar": "unar"}
+NEEDED = {"pdf2image": "poppler-utils", "pdfkit": "wkhtmltopdf", "tabula-py": "default-jre-headless"}
+NEEDED |= {"reportlab[pycairo]": "python3-cairo"}
+
+
+def test_the_recipe_is_exactly_this() -> None:
+    assert (HERE / "Dockerfile").read_text() == RECIPE
+
+
+def test_the_lists_are_names_and_in_order() -> None:
+    for names in (packages(), packages("full"), libraries()):
+        assert names == sorted(set(names))
+    assert {"python3", "bash", "ripgrep"} <= set(packages()) and not {*packages()} & {*packages("full")}
+    assert {"nodejs", "npm", "golang-go"} <= set(packages("full"))
+
+
+def test_every_library_is_there_or_a_named_exception() -> None:
+    assert libraries() == sorted(LIBRARIES)
+    debian = {*packages(), *packages("full")}
+    assert {*PROGRAMS.values(), *EXCEPTIONS.values(), *NEEDED.values()} <= debian
+    documented = (Path(__file__).parents[2] / "docs/sandboxes.md").read_text()
+    for name in (*LIBRARIES, *PROGRAMS, *EXCEPTIONS, *EXCEPTIONS.values()):
+        assert name in documented, name
+
+
+def test_both_variants_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    for variant in VARIANTS:
+        given = ["--variant", variant, "--base", NOWHERE, "--tag", "x:y"]
+        assert main(given) == 1 and "The image was not built" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--variant", "huge"])
+    assert "slim" in capsys.readouterr().err

@@ -124,3 +124,14 @@ def test_an_update_reaches_the_next_sandbox(server: Server, scripted: ScriptedMo
             seen += [e.content[0].text.strip() for e in heard if e.type == "agent.tool_result"]
             environments.update(made.id, config={"type": "cloud", "networking": {"type": "unrestricted"}})
     assert seen[:2] == ["none", "none"] and seen[2] == seen[3] != "none"
+
+
+def test_a_session_is_refused_packages_that_its_sandbox_cannot_install(server: Server) -> None:
+    packages: Any = {"apt": ["jq"], "pip": ["pandas"]}
+    made = named(server, config={"type": "cloud", "packages": packages})
+    said = r"config\.packages\.apt: bubblewrap sandboxes install npm and pip packages only\. Use Docker"
+    with pytest.raises(anthropic.BadRequestError, match=said):
+        server.client.beta.sessions.create(agent=server.agent().id, environment_id=made.id)
+    for name in ("jq; id", "--allow-unauthenticated", "jq\nRUN id"):
+        with pytest.raises(anthropic.BadRequestError, match=r"config\.packages\.apt\.0: .*such as jq"):
+            named(server, config={"type": "cloud", "packages": {"apt": [name]}})

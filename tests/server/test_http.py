@@ -183,7 +183,6 @@ STORED: list[tuple[str, Any, Any]] = [
     ("agent.skills", {"skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, {}),
     ("agent.multiagent", {"multiagent": {"type": "multiagent_20261001"}}, {}),
     ("aws_role", {"execution_identity": {"type": "aws_role", "role_arn": "arn:aws:iam::1:role/r"}}, {}),
-    ("config.packages.pip", {}, {"config": {"type": "cloud", "packages": {"pip": ["pandas"]}}}),
     ("config.networking.allow_package_managers", {}, {"config": LIMITED}),
 ]
 

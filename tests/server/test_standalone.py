@@ -14,6 +14,10 @@ from tests.support import Home, serving
 @pytest.mark.parametrize(
     ("traits", "said"),
     [
+        (
+            {"max_packages": "lots"},
+            "JupyterAgents.max_packages: 'lots' is not a size such as 512MiB or 1GiB.",
+        ),
         ({"memory": "1XB"}, "JupyterAgents.memory: '1XB' is not a size such as 512MiB or 1GiB."),
         ({"mcp_stdio": {"notes": 3}}, "JupyterAgents.mcp_stdio"),
     ],

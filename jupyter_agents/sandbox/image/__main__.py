@@ -10,7 +10,7 @@ from docker.errors import DockerException
 
 from ...errors import UserError
 from ..docker import DEFAULT_IMAGE
-from .build import BASE, build
+from .build import BASE, VARIANTS, build
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,14 +20,25 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--tag", default=DEFAULT_IMAGE, help="the image's name (%(default)s)")
     parser.add_argument("--base", help=f"the image to build on ({BASE}, or one of packages)")
+    parser.add_argument(
+        "--variant", choices=VARIANTS, default="slim", help="full adds Node.js, Go and many libraries"
+    )
+    parser.add_argument("--network", help="the engine's network for the build, such as host")
     given = parser.parse_args(arguments)
     try:
-        client = docker.from_env(timeout=600)
+        client = docker.from_env(timeout=1800)
     except DockerException as error:
         print(f"There is no Docker engine: {error}", file=sys.stderr)
         return 1
     try:
-        build(client, given.tag, base=given.base, log=lambda line: print(line, flush=True))
+        build(
+            client,
+            given.tag,
+            base=given.base,
+            log=lambda line: print(line, flush=True),
+            variant=given.variant,
+            network=given.network,
+        )
     except UserError as error:
         print(error, file=sys.stderr)
         return 1

@@ -5,6 +5,7 @@ Source: ``docker build``, ``mmdebstrap(1)``.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -15,30 +16,50 @@ from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from ...errors import UserError
+from ..derive import PROXIES
 
 HERE = Path(__file__).parent
 BASE = "debian:12-slim"
 OWN_BASE = "jupyter-agents/base"
 SUITE = "bookworm"
+VARIANTS = ("slim", "full")
 
 Log = Callable[[str], None]
 
 
-def packages() -> list[str]:
-    """The Debian packages of the image."""
-    return (HERE / "packages.txt").read_text().split()
+def packages(variant: str = "slim") -> list[str]:
+    """The Debian packages of ``slim``, or those that ``full`` adds to them."""
+    return (HERE / f"{variant}.txt").read_text().split()
 
 
-def build(client: DockerClient, tag: str, *, base: str | None, log: Log) -> None:
+def libraries() -> list[str]:
+    """The Python libraries of ``full``."""
+    return (HERE / "requirements.txt").read_text().split()
+
+
+def build(
+    client: DockerClient,
+    tag: str,
+    *,
+    base: str | None,
+    log: Log,
+    variant: str = "slim",
+    network: str | None = None,
+) -> None:
     """Build the image `tag`.
 
     Parameters
     ----------
+    variant:
+        ``slim``: Python, git and small tools. ``full`` adds Node.js, Go, and libraries for data, plots
+        and documents.
     base:
         A Debian image to build on; `None` pulls ``debian:12-slim``, or makes a base with
         mmdebstrap where that cannot be pulled.
     log:
         Takes one line at a time.
+    network:
+        The engine's network for the build, such as ``host``; `None` is its default.
 
     Raises
     ------
@@ -46,10 +67,17 @@ def build(client: DockerClient, tag: str, *, base: str | None, log: Log) -> None
         There is no base, or a step of the build failed.
     """
     found = base or _pulled(client, log) or _bootstrapped(client, log)
-    arguments = {"BASE": found}
+    arguments = {"BASE": found, **{name: os.environ[name] for name in PROXIES if name in os.environ}}
     try:
         steps = client.api.build(
-            path=str(HERE), tag=tag, buildargs=arguments, rm=True, forcerm=True, decode=True
+            path=str(HERE),
+            tag=tag,
+            target=variant,
+            buildargs=arguments,
+            network_mode=network,
+            rm=True,
+            forcerm=True,
+            decode=True,
         )
         for step in steps:
             if "error" in step:
