@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_agents.domain import approvals, events
 from jupyter_agents.domain.events import Draft, Stamp
-from jupyter_agents.domain.sessions import Call
+from jupyter_agents.domain.state import Call
 from jupyter_agents.domain.steps import goes_on
 from jupyter_agents.errors import SandboxUnavailable
 from jupyter_agents.runtime import metrics

@@ -16,7 +16,7 @@ from jupyter_agents.domain import events
 from jupyter_agents.domain.events import ANSWERS, Draft, Stamp
 from jupyter_agents.domain.permissions import has_judge
 from jupyter_agents.domain.prompt import build_request
-from jupyter_agents.domain.sessions import Call, State
+from jupyter_agents.domain.state import Call, State
 from jupyter_agents.domain.steps import (
     CallModel,
     Compact,
