@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_agents.domain import mcp
 from jupyter_agents.domain.agents import tool_config
 from jupyter_agents.domain.events import Record, text_blocks
-from jupyter_agents.domain.sessions import Call, State
+from jupyter_agents.domain.state import Call, State
 from jupyter_agents.domain.tools import BUILT_IN, OFFERED
 from jupyter_agents.errors import Conflict, InvalidRequest, NotFound
 

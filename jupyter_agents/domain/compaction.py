@@ -1,7 +1,7 @@
 """Keeping a long conversation within the model's context window.
 
 The journal keeps everything; what is sent to the model gets shorter: a summary, then the newest
-messages as they were. All pure; `messages` is a Messages thread as `sessions.State` has it.
+messages as they were. All pure; `messages` is a Messages thread as `state.State` has it.
 Source: spec sections 4.3, 4.5 and 5.6; docs/long-conversations.md.
 """
 

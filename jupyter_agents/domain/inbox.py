@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_agents.domain import content
 from jupyter_agents.domain.events import ANSWERS
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.state import State
 from jupyter_agents.domain.system_messages import check as check_system_message
 from jupyter_agents.errors import Conflict, InvalidRequest, NotSupported
 

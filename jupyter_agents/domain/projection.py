@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_agents.domain import budget
 from jupyter_agents.domain.events import BUDGET_REACHED, Draft
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.state import State
 from jupyter_agents.ids import parse_time
 
 Doc = dict[str, Any]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jupyter_agents.domain import compaction, excerpt, hygiene, permissions, pricing, tools
-from jupyter_agents.domain.sessions import NEWS, State
+from jupyter_agents.domain.state import NEWS, State
 
 Doc = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_agents.domain import agents, budget, limits, session_object, settings
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.state import State
 from jupyter_agents.errors import InvalidRequest
 
 Doc = dict[str, Any]

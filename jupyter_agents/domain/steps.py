@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_agents.domain.compaction import MAX_COMPACTIONS
 from jupyter_agents.domain.events import ANSWERS
-from jupyter_agents.domain.sessions import Call, State
+from jupyter_agents.domain.state import Call, State
 
 Doc = dict[str, Any]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jupyter_agents.domain import pricing
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.state import State
 from jupyter_agents.errors import InvalidRequest
 
 Doc = dict[str, Any]

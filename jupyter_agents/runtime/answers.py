@@ -11,7 +11,8 @@ from typing import Any, Literal
 from jupyter_agents.domain import approvals, events, mcp, permissions
 from jupyter_agents.domain.events import Draft, Stamp
 from jupyter_agents.domain.permissions import Verdict
-from jupyter_agents.domain.sessions import MAX_FAILURES, State
+from jupyter_agents.domain.sessions import MAX_FAILURES
+from jupyter_agents.domain.state import State
 from jupyter_agents.domain.tools import OFFERED
 from jupyter_agents.domain.window import EXCEEDED
 from jupyter_agents.errors import ModelError

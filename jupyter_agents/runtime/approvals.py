@@ -11,7 +11,8 @@ from typing import Any
 
 from jupyter_agents.domain import approvals, inbox
 from jupyter_agents.domain.events import Draft
-from jupyter_agents.domain.sessions import State, fold
+from jupyter_agents.domain.sessions import fold
+from jupyter_agents.domain.state import State
 from jupyter_agents.ids import rfc3339
 from jupyter_agents.runtime.manager import SessionManager
 from jupyter_agents.runtime.runner import SessionRunner

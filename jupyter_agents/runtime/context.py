@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_agents.domain.policy import Policy
 from jupyter_agents.domain.prompt import NOTEBOOK_NOTE
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.state import State
 from jupyter_agents.domain.tools import needs_sandbox
 from jupyter_agents.errors import InvalidRequest, ModelError
 from jupyter_agents.ids import Clock, IdSource, NewId, utc_now

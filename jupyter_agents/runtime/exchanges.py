@@ -16,7 +16,8 @@ from typing import Any
 from jupyter_agents.domain import pricing
 from jupyter_agents.domain.events import Record
 from jupyter_agents.domain.prompt import build_request
-from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.sessions import apply
+from jupyter_agents.domain.state import State
 from jupyter_agents.errors import NotFound
 
 Doc = dict[str, Any]

@@ -22,7 +22,8 @@ from jupyter_agents import wire
 from jupyter_agents.domain import projection, session_object
 from jupyter_agents.domain.events import Draft, Record, Stamp, terminated
 from jupyter_agents.domain.session_object import IMPORTED, check_runnable
-from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.sessions import apply
+from jupyter_agents.domain.state import State
 from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.ids import Clock, NewId, parse_time, rfc3339
 from jupyter_agents.runtime.replay import LARGEST_RUN_FILE

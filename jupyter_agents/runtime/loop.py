@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from jupyter_agents.domain import approvals, events
+from jupyter_agents.domain import events
 from jupyter_agents.domain.events import ANSWERS, Draft, Stamp
 from jupyter_agents.domain.permissions import has_judge
 from jupyter_agents.domain.prompt import build_request
-from jupyter_agents.domain.sessions import Call, State
+from jupyter_agents.domain.state import Call, State
 from jupyter_agents.domain.steps import (
     CallModel,
     Compact,
@@ -28,12 +28,12 @@ from jupyter_agents.domain.steps import (
     Settle,
     StartTurn,
     Step,
-    goes_on,
     queued_messages,
 )
-from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
+from jupyter_agents.errors import ApiError, ModelError
 from jupyter_agents.runtime import metrics
 from jupyter_agents.runtime.answers import Previews, answered, failed, verdicts
+from jupyter_agents.runtime.calls import START, denied, left_behind, result_draft, run_tools
 from jupyter_agents.runtime.compact import compact
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.model import Model
@@ -45,7 +45,6 @@ Drafts = Sequence[Draft] | Callable[[], Sequence[Draft]]
 """What to append; a function is called when its turn has come, and sees the state of that moment."""
 
 INTERRUPTED = "Tool execution was interrupted before completion. Please retry."
-START = {"type": "span.model_request_start"}
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 
@@ -123,9 +122,9 @@ async def perform(session: Session, step: Step) -> None:
         case Compact(messages):
             await compact(session, messages)
         case RunTools(calls):
-            await _run_tools(session, calls)
+            await run_tools(session, calls)
         case Deny(calls):
-            await session.append([_denied(stamp, call) for call in calls])
+            await session.append([denied(stamp, call) for call in calls])
         case Retry(attempt):
             await asyncio.sleep(min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)))
             await session.append([stamp.event(e) for e in events.running(state.primary)])
@@ -186,79 +185,6 @@ async def _ask(session: Session, start_id: str, previews: Previews) -> list[Draf
     return answered(session.stamp, state, start_id, request, answer, previews.ids, judged)
 
 
-async def _run_tools(session: Session, calls: list[Call]) -> None:
-    """One after the other, as the model wrote them: an edit may follow the write of its file."""
-    for call in calls:
-        await _run_tool(session, call)
-    drafts = [*_left_behind(session, await session.tools.settle()), *_noted(session)]
-    if drafts:
-        await session.append(drafts)
-
-
-async def _run_tool(session: Session, call: Call) -> None:
-    try:
-        outcome = await session.tools.call(call)
-    except SandboxUnavailable as error:
-        metrics.no_sandbox(call)
-        failed_call = [result_draft(session.stamp, call, ToolResult.text(str(error), is_error=True))]
-        if not error.was_running:
-            body = events.error("unknown_error", f"There is no sandbox to run tools in. {error}", "exhausted")
-            failed_call.append(session.stamp.event(body))
-        await session.append(failed_call)
-        return
-    metrics.answered(call, outcome.result)
-    lacking = [_lacking(session.stamp, problem) for problem in outcome.problems]
-    draft = result_draft(session.stamp, call, outcome.result, outcome.changes, outcome.usage)
-
-    def drafts() -> list[Draft]:
-        follows = [] if outcome.usage else _going_on(session, call)
-        return [*lacking, draft, *_noted(session), *follows]
-
-    await session.append(drafts)
-
-
-def _noted(session: Session) -> list[Draft]:
-    """What the model should know of the sandbox, where that has changed."""
-    text = "\n".join(session.tools.notes)
-    if text == session.state.notes.get("sandbox", ""):
-        return []
-    return [session.stamp.private("private.note", {"name": "sandbox", "text": text})]
-
-
-def _going_on(session: Session, call: Call) -> list[Draft]:
-    """The start of the next model request, where the result of `call` leads to it: one commit for both."""
-    asks = goes_on(session.state, call) and not session.tools.mcp.due(session.state)
-    return [session.stamp.event(START)] if asks else []
-
-
-def _lacking(stamp: Stamp, problem: Problem) -> Draft:
-    news = f"the repository {problem.url} is not at {problem.mount_path}. {problem.message}"
-    body = events.repository_error(problem.type, problem.message, problem.url)
-    return stamp.event(body, {"news": [news]})
-
-
-def result_draft(
-    stamp: Stamp, call: Call, result: ToolResult, changes: Sequence[Doc] = (), usage: Doc | None = None
-) -> Draft:
-    """The result event of a call that the server ran; its private part holds the files that it changed
-    and the tokens and searches that it used."""
-    made = events.mcp_tool_result if call.kind == "mcp" else events.tool_result
-    body = made(call.id, [*approvals.said(call), *result.content], is_error=result.is_error)
-    private: Doc = {"changes": list(changes)} if changes else {}
-    private |= {"usage": usage} if usage else {}
-    return stamp.event(body, private or None)
-
-
-def _denied(stamp: Stamp, call: Call) -> Draft:
-    if call.answer == "deny":
-        text = "The user rejected this call, so it was not run."
-        if call.reason:
-            text += f" The user says: {call.reason}"
-    else:
-        text = call.reason or f"Permission to use {call.name} has been denied."
-    return result_draft(stamp, call, ToolResult.text(text, is_error=True))
-
-
 def close_open(session: Session, text: str) -> list[Draft]:
     """Ends an open model request, and every call that is not done: by an answer that waits, or as an error.
 
@@ -294,7 +220,7 @@ async def _interrupt(session: Session, event: Doc) -> None:
         closed = close_open(session, INTERRUPTED)
         was_open = bool(closed) or session.state.status != "idle"
         idle = _idle(session, events.END_TURN) if was_open else []
-        return [*_left_behind(session, late), *closed, session.stamp.event(event), *idle]
+        return [*left_behind(session, late), *closed, session.stamp.event(event), *idle]
 
     await session.append(drafts)
 
@@ -307,7 +233,7 @@ async def end_turn(session: Session, step: EndTurn, late: Sequence[Doc] = ()) ->
     """
 
     def drafts() -> list[Draft]:
-        found = _left_behind(session, late)
+        found = left_behind(session, late)
         if step.error is not None:
             type, message = step.error
             found.append(session.stamp.event(events.error(type, message, "exhausted")))
@@ -318,10 +244,6 @@ async def end_turn(session: Session, step: EndTurn, late: Sequence[Doc] = ()) ->
         return [*found, *_idle(session, step.reason, step.details)]
 
     await session.append(drafts)
-
-
-def _left_behind(session: Session, late: Sequence[Doc]) -> list[Draft]:
-    return [session.stamp.private("private.changes", {"changes": list(late)})] if late else []
 
 
 def _idle(session: Session, reason: Doc, details: Doc | None = None) -> list[Draft]:

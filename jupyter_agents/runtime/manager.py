@@ -18,7 +18,8 @@ from typing import Any
 from jupyter_agents.domain import session_object
 from jupyter_agents.domain.events import Draft, Stamp, terminated
 from jupyter_agents.domain.hosting import Life
-from jupyter_agents.domain.sessions import State, fold
+from jupyter_agents.domain.sessions import fold
+from jupyter_agents.domain.state import State
 from jupyter_agents.errors import Conflict, InvalidRequest
 from jupyter_agents.ids import Clock, NewId, rfc3339
 from jupyter_agents.runtime.attachments import Attachments

@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_agents.domain import mcp
 from jupyter_agents.domain.prompt import build_request
-from jupyter_agents.domain.sessions import Call, State
+from jupyter_agents.domain.state import Call, State
 from jupyter_agents.errors import ApiError
 from jupyter_agents.runtime.mcp_config import McpConfig
 from jupyter_agents.runtime.mcp_connection import UNREACHABLE, Connection, McpFailure

@@ -16,7 +16,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from jupyter_agents.domain.sessions import Call
+from jupyter_agents.domain.state import Call
 from jupyter_agents.domain.tools import WEB
 from jupyter_agents.runtime.model import Answer, Model, Preview
 from jupyter_agents.sandbox.base import SANDBOX_TOOLS, ToolResult

@@ -123,7 +123,7 @@ class AnthropicModel:
         whole thread, cost more than all the rest of a call. What only a beta takes goes to that."""
         from anthropic import AsyncStream
 
-        beta = "compaction" in request_features(request)
+        beta = _compacts(request)
         return await self._client.post(
             "/v1/messages?beta=true" if beta else "/v1/messages",
             content=_encoded(request | {"stream": True}),
@@ -224,9 +224,11 @@ def request_features(request: Doc) -> set[str]:
     blocks = request.get("system", []) + [b for m in request["messages"] for b in m["content"]]
     if any("cache_control" in block for block in blocks):
         found.add("cache_control")
-    if "compaction" in request or compaction.has_block(request["messages"]):
-        found.add("compaction")
-    return found
+    return found | ({"compaction"} if _compacts(request) else set())
+
+
+def _compacts(request: Doc) -> bool:
+    return "compaction" in request or compaction.has_block(request["messages"])
 
 
 def without_feature(request: Doc, feature: str) -> Doc:

@@ -22,7 +22,8 @@ from jupyter_agents._version import __version__
 from jupyter_agents.domain.events import RESULTS, Record
 from jupyter_agents.domain.prompt import build_request, exchange_key, position
 from jupyter_agents.domain.session_object import IMPORTED
-from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.sessions import apply
+from jupyter_agents.domain.state import State
 from jupyter_agents.domain.window import EXCEEDED
 from jupyter_agents.errors import InvalidRequest
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from jupyter_agents.domain import events, inbox, projection, session_update
 from jupyter_agents.domain.events import RESULTS, Draft, Stamp
-from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.sessions import apply
+from jupyter_agents.domain.state import State
 from jupyter_agents.domain.steps import (
     CallModel,
     Compact,

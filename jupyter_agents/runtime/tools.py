@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_agents.domain.resources import UPLOADS, WORKSPACE, within
-from jupyter_agents.domain.sessions import Call
+from jupyter_agents.domain.state import Call
 from jupyter_agents.domain.tools import WEB
 from jupyter_agents.errors import ApiError, SandboxError, SandboxUnavailable
 from jupyter_agents.ids import Clock, rfc3339

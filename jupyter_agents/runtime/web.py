@@ -11,7 +11,7 @@ from typing import Any
 
 from jupyter_agents.domain import urls
 from jupyter_agents.domain.agents import tool_config
-from jupyter_agents.domain.sessions import Call, State
+from jupyter_agents.domain.state import Call, State
 from jupyter_agents.domain.web import domain_refusal
 from jupyter_agents.runtime import page
 from jupyter_agents.runtime.fetch import Fetcher, FetchFailed, Target

@@ -8,7 +8,8 @@ from typing import Any
 
 from jupyter_agents.domain import agents, compaction, environments, events, session_object
 from jupyter_agents.domain.events import Record, Stamp
-from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.sessions import apply
+from jupyter_agents.domain.state import State
 
 Doc = dict[str, Any]
 

@@ -7,7 +7,7 @@ import pytest
 
 from jupyter_agents.domain import mcp, permissions, prompt
 from jupyter_agents.domain.agents import create_agent
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.state import State
 from jupyter_agents.errors import InvalidRequest
 from tests.domain.talk import NOW, Talk
 

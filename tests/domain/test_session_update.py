@@ -7,7 +7,8 @@ import pytest
 
 from jupyter_agents import wire
 from jupyter_agents.domain import session_update
-from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.sessions import apply
+from jupyter_agents.domain.state import State
 from jupyter_agents.errors import InvalidRequest
 from tests.domain.talk import CUSTOM, TOOLSET, Talk, text
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import copy
 
-from jupyter_agents.domain.sessions import State, apply
-from tests.domain.talk import USAGE, Talk, text
+from jupyter_agents.domain.sessions import apply
+from jupyter_agents.domain.state import State
+from tests.domain.talk import Talk, text
 
 
 def test_the_fold_is_the_same_whether_done_at_once_or_again() -> None:
@@ -74,26 +75,6 @@ def test_a_denial_carries_its_reason() -> None:
     talk.process(talk.confirm(asked, "deny", deny_message="Not there."))
     call = talk.state.calls[asked]
     assert call.denied and call.reason == "Not there." and not call.waits
-
-
-def test_usage_sums_requests_and_prices_them() -> None:
-    talk = Talk()
-    talk.turn()
-    usage = USAGE | {"cache_creation_input_tokens": 300, "ephemeral_1h_input_tokens": 100}
-    talk.answer(text("a"), usage=usage)
-    wire = talk.state.usage_wire()
-    assert (wire["input_tokens"], wire["output_tokens"]) == (1000, 100)
-    assert wire["cache_creation"] == {"ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 100}
-    assert wire["list_cost"] == {"amount": "1", "currency": "USD"}
-
-
-def test_a_model_without_a_price_has_no_cost() -> None:
-    talk = Talk(agent={"model": "my-model"})
-    assert talk.state.session["usage"]["list_cost"] is None
-    talk.turn()
-    talk.answer(text("a"))
-    assert talk.state.usage_wire()["list_cost"] is None
-    assert not talk.state.over_budget
 
 
 def test_a_turn_is_counted_once_however_often_it_pauses() -> None:

@@ -13,7 +13,8 @@ import pytest
 from jupyter_agents import wire
 from jupyter_agents.domain.agents import create_agent
 from jupyter_agents.domain.environments import create_environment
-from jupyter_agents.domain.sessions import State, apply
+from jupyter_agents.domain.sessions import apply
+from jupyter_agents.domain.state import State
 from jupyter_agents.ids import Clock, rfc3339, utc_now
 from jupyter_agents.runtime import loop
 from jupyter_agents.runtime.config import Config

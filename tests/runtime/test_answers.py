@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_agents.domain.events import Stamp
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.state import State
 from jupyter_agents.runtime.answers import CUT, Previews, answered, verdicts
 from jupyter_agents.runtime.model import Answer
 from tests.domain.talk import CUSTOM, TOOLSET, Clock, Ids, session_doc

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from jupyter_agents.domain.environments import create_environment
-from jupyter_agents.domain.sessions import State, apply, fold
+from jupyter_agents.domain.sessions import apply, fold
+from jupyter_agents.domain.state import State
 from jupyter_agents.domain.steps import RunTools, Stop, step
 from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.ids import IdSource

@@ -8,7 +8,7 @@ from typing import Any
 import prometheus_client
 import pytest
 
-from jupyter_agents.domain.sessions import Call
+from jupyter_agents.domain.state import Call
 from jupyter_agents.runtime import metrics
 from jupyter_agents.sandbox.base import ToolResult
 from jupyter_agents.testing import Fault, call, say

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 )
 
 from jupyter_agents import wire
-from jupyter_agents.domain.sessions import State
+from jupyter_agents.domain.state import State
 from jupyter_agents.domain.steps import Wait, step
 from jupyter_agents.errors import ApiError, ModelError, SandboxUnavailable
 from jupyter_agents.runtime import loop
