@@ -149,9 +149,12 @@ class EventStreams(Handler):
 
     async def _flush(self) -> None:
         """Hand over what is written; a reader that takes nothing for long is cut off."""
+        sent = self.flush()
+        if sent.done():
+            return sent.result()
         try:
             async with asyncio.timeout(STUCK_SECONDS):
-                await self.flush()
+                await sent
         except TimeoutError:
             self._cut_off()
             raise StreamClosedError from None
