@@ -80,7 +80,7 @@ class Looking(Command):
             ("turns", f"{count}"),
             ("tokens", _tokens(found.usage)),
             ("list cost", _price(list_cost(found), sum(_counts(found.usage)))),
-            ("sandbox", words.sandbox_state(sandbox)),
+            ("sandbox", f"{words.sandbox(sandbox.get('kind')) or 'none'}, {sandbox.get('state')}"),
             ("workspace", str(sandbox.get("path") or sandbox.get("workspace") or "")),
         ]
         rows += [("note", str(note)) for note in sandbox.get("notes") or ()]

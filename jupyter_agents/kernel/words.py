@@ -207,11 +207,3 @@ def sandbox(kind: str | None) -> str | None:
 def _diff(old: str, new: str) -> str:
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
     return "\n".join(list(lines)[3:])
-
-
-def sandbox_state(found: Mapping[str, Any]) -> str:
-    """A session's sandbox in a line, from ``local/sessions/{id}/sandbox``: its kind, its state, and while
-    it starts what it waits for."""
-    text = f"{sandbox(found.get('kind')) or 'none'}, {found.get('state')}"
-    notes = found.get("notes") or []
-    return f"{text}: {notes[0]}" if found.get("state") == "starting" and notes else text

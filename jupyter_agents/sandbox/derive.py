@@ -16,7 +16,7 @@ import re
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -27,11 +27,11 @@ from requests.exceptions import RequestException
 from ..domain.packages import digest, failure, installing, lists_digest
 from ..errors import SandboxUnavailable
 from . import engine
-from .base import GIB, SandboxSpec
+from .base import GIB, Mount, SandboxSpec
 from .counters import size_text
-from .installs import Installs
+from .installs import Installs, handed_on, mirrors
 from .once import Told
-from .recipe import LABEL, LABEL_BASE, LABEL_STORE, MIRRORS, dockerfile
+from .recipe import LABEL, LABEL_BASE, LABEL_STORE, dockerfile
 
 REPOSITORY = "jupyter-agents/packages"
 _LOWER = ("http_proxy", "https_proxy", "no_proxy")
@@ -77,11 +77,11 @@ class Deriver:
         self._spec = spec
         self._installs = installs
         self._proxies = {name: environ[name] for name in PROXIES if name in environ}
-        self._mirrors = {name: spec.env[name] for name in MIRRORS if name in spec.env}
+        self._variables, self._files = handed_on(spec)
         found = _inspect(client, base)
         self._base, self._base_size = str(found["Id"]), int(found["Size"])
         self._lists = lists_digest(spec.packages)
-        self.key = digest(self._base, self._lists, self._mirrors)
+        self.key = digest(self._base, self._lists, mirrors(spec))
 
     def find(self) -> Derived | None:
         """The image, if it is there."""
@@ -110,19 +110,20 @@ class Deriver:
 
     def _build(self, told: Told, stop: threading.Event) -> Derived:
         labels = {LABEL: self._lists, LABEL_BASE: self._base, LABEL_STORE: self._installs.store}
-        text = dockerfile(self._base, labels, self._spec.packages, self._mirrors)
+        targets = [mount.target for mount in self._files]
+        text = dockerfile(self._base, labels, self._spec.packages, self._variables, targets)
         steps = _Steps(self._spec.packages, told)
         memory = max(MEMORY, self._spec.limits.memory)
         name = f"{REPOSITORY}:{self.key}"
         with engine.in_words():
             answers = self._client.api.build(
-                fileobj=_context(text),
+                fileobj=_context(text, self._files),
                 custom_context=True,
                 tag=name,
                 rm=True,
                 forcerm=True,
                 decode=True,
-                buildargs={**self._proxies, **self._mirrors},
+                buildargs={**self._proxies, **self._variables},
                 network_mode=self._installs.network,
                 container_limits={"memory": memory, "memswap": memory},
                 timeout=self._installs.seconds,
@@ -222,12 +223,15 @@ def _has_name(client: DockerClient, base: str) -> bool:
     return bool(found.get("RepoTags") or found.get("RepoDigests"))
 
 
-def _context(text: str) -> io.BytesIO:
-    data, buffer = text.encode(), io.BytesIO()
+def _context(text: str, files: Sequence[Mount]) -> io.BytesIO:
+    parts = {"Dockerfile": text.encode()}
+    parts |= {str(number): mount.source.read_bytes() for number, mount in enumerate(files)}
+    buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        entry = tarfile.TarInfo("Dockerfile")
-        entry.size = len(data)
-        tar.addfile(entry, io.BytesIO(data))
+        for name, data in parts.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o644
+            tar.addfile(entry, io.BytesIO(data))
     buffer.seek(0)
     return buffer
 

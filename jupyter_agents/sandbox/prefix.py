@@ -26,9 +26,8 @@ from ..domain.packages import digest, failure, installing, lists_digest
 from ..errors import SandboxUnavailable
 from . import embedded
 from .base import Limits, Sandbox, SandboxSpec
-from .installs import Installs
+from .installs import Installs, handed_on, mirrors
 from .once import Once, Told
-from .recipe import MIRRORS
 
 MANAGERS = ("npm", "pip")
 SCRATCH = ".tmp"
@@ -115,10 +114,12 @@ class Prefixes:
     async def _install(self, place: Path, spec: SandboxSpec, told: Told) -> None:
         scratch = f"{place}/{SCRATCH}"
         seconds = self._installs.seconds
+        variables, files = handed_on(spec)
         building = SandboxSpec(
             spec.session_id,
             place,
             place / SCRATCH / "uploads",
+            mounts=files,
             limits=Limits(
                 cpus=spec.limits.cpus,
                 memory=max(MEMORY, spec.limits.memory),
@@ -130,7 +131,7 @@ class Prefixes:
             network=spec.network,
             uid=spec.uid,
             python=spec.python,
-            env={**spec.env, "HOME": scratch, "TMPDIR": scratch},
+            env={**variables, "HOME": scratch, "TMPDIR": scratch},
             own_path=True,
         )
         await asyncio.to_thread(place.mkdir, mode=0o755)
@@ -150,9 +151,8 @@ class Prefixes:
 
 
 def _key(spec: SandboxSpec, python: Sequence[Path]) -> str:
-    mirrors = {name: spec.env[name] for name in MIRRORS if name in spec.env}
     prefixes = [[str(path), os.path.realpath(path / "bin/python3")] for path in python]
-    return digest(lists_digest(spec.packages), mirrors, prefixes)
+    return digest(lists_digest(spec.packages), mirrors(spec), prefixes)
 
 
 def _is_whole(place: Path) -> bool:

@@ -9,6 +9,7 @@ Source: docs/sandboxes.md "Packages".
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from shlex import quote
 
@@ -16,25 +17,17 @@ LABEL = "jupyter-agents.packages"
 LABEL_BASE = "jupyter-agents.base"
 LABEL_STORE = "jupyter-agents.store"
 
-MIRRORS = (
-    "GONOSUMDB",
-    "GOPROXY",
-    "GOSUMDB",
-    "NPM_CONFIG_REGISTRY",
-    "PIP_EXTRA_INDEX_URL",
-    "PIP_INDEX_URL",
-    "PIP_TRUSTED_HOST",
-    "npm_config_registry",
-)
-"""Variables by which managers know their mirrors."""
-
 NODE_MODULES = "/usr/local/lib/node_modules"
 _APT = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
 _CLEAN = "rm -rf /var/lib/apt/lists/*"
 
 
 def dockerfile(
-    base: str, labels: Mapping[str, str], packages: Mapping[str, Sequence[str]], arguments: Iterable[str] = ()
+    base: str,
+    labels: Mapping[str, str],
+    packages: Mapping[str, Sequence[str]],
+    arguments: Iterable[str] = (),
+    files: Sequence[str] = (),
 ) -> str:
     """The recipe's text.
 
@@ -48,9 +41,12 @@ def dockerfile(
         Names by manager, in the order in which the managers run.
     arguments:
         Names of variables that the build is given, such as ``PIP_INDEX_URL``.
+    files:
+        Paths inside of files that the build's context has as ``0``, ``1`` ...: certificates.
     """
     labelled = " ".join(f"{name}={value}" for name, value in labels.items())
     lines = [f"FROM {base}", f"LABEL {labelled}", "USER root"]
+    lines += [f"COPY {json.dumps([str(number), target])}" for number, target in enumerate(files)]
     lines += [f"ARG {name}" for name in sorted(arguments)]
     lines += [f"RUN {_RUNS[manager](names)}" for manager, names in packages.items()]
     if "npm" in packages:

@@ -66,10 +66,3 @@ def test_a_search_result_is_its_title_address_and_text() -> None:
     assert "  https://a.example/\n" in plain.render(transcript(step))
     assert "- [`A title`](<https://a.example/>)" in markdown.render(transcript(step))
     assert "](<" not in markdown.render(transcript(search_result("https://a.example/>) [x](http://b")))
-
-
-def test_a_sandboxs_state_says_what_it_waits_for() -> None:
-    starting = {"kind": "docker", "state": "starting", "notes": ["Installing pip packages: pandas."]}
-    assert words.sandbox_state(starting) == "docker, starting: Installing pip packages: pandas."
-    assert words.sandbox_state(starting | {"state": "running"}) == "docker, running"
-    assert words.sandbox_state({"kind": None, "state": "none", "notes": []}) == "none, none"

@@ -14,7 +14,7 @@ from docker.errors import APIError
 
 from jupyter_agents.domain.packages import lists_digest
 from jupyter_agents.errors import SandboxUnavailable
-from jupyter_agents.sandbox.base import SandboxSpec, ToolResult
+from jupyter_agents.sandbox.base import Mount, SandboxSpec, ToolResult
 from jupyter_agents.sandbox.derive import REPOSITORY, Deriver, prune
 from jupyter_agents.sandbox.docker import DockerProvider
 from jupyter_agents.sandbox.installs import Installs
@@ -86,6 +86,9 @@ async def test_packages_of_pip_and_npm_are_there(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
     told: list[str] = []
+    certificate = Mount(spec.workspace.parent / "ca.pem", "/opt/ca.pem")
+    certificate.source.write_text("a certificate")
+    spec = replace(spec, env={**spec.env, "CERTIFICATE": "/opt/ca.pem"}, mounts=(certificate,))
     both = replace(spec, packages={"npm": (NPM_PACKAGE,), **PIP}, told=told.append)
     sandbox = await provider.start(both)
     script = f"{PIP_PACKAGE}; {NPM_PACKAGE}; node -p 'require(\"{NPM_PACKAGE}\")'; env"
@@ -104,7 +107,8 @@ async def test_packages_of_pip_and_npm_are_there(
     recorded = json.dumps([inspected, client.api.history(sandbox.image)])
     assert "sk-secret" not in recorded and "proxy.example" not in recorded
     before = len(index.asked)
-    again = await provider.start(both)
+    again = await provider.start(replace(both, mounts=()))
+    assert said(await again.call("bash", {"command": "cat /opt/ca.pem"})) == "a certificate"
     assert again.image == sandbox.image and len(index.asked) == before
     await again.close()
 

@@ -12,7 +12,7 @@ from conformance import HERE, Kind, open_box, open_path, run_as_user
 
 from jupyter_agents.domain.packages import lists_digest
 from jupyter_agents.errors import SandboxUnavailable
-from jupyter_agents.sandbox.base import Network, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.base import Mount, Network, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
 from jupyter_agents.sandbox.installs import Installs
 from jupyter_agents.sandbox.landlock import LandlockProvider
@@ -197,12 +197,19 @@ async def test_setup_code_sees_nothing_of_this_server(
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
     command = "env; cat /proc/*/environ | tr '\\0' '\\n'; ls /; touch /usr/x; cat /etc/shadow"
     made = Meddling(start_egress=lead_to_index, packages=open_path / "packages")
-    made.command = command
-    async with box_of(made, KIND, index, PIP):
+    made.command = f"{command}; cat $CERTIFICATE; cat /data/file"
+    (open_path / "file").write_text("of the session")
+    (open_path / "ca.pem").write_text("a certificate")
+    mounts = (Mount(open_path / "file", "/data/file"), Mount(open_path / "ca.pem", "/opt/ca.pem"))
+    env = {**index.variables(HOST), "CERTIFICATE": "/opt/ca.pem", "OTHER": "sk-secret"}
+    options: Any = {"network": Network(()), "packages": PIP, "mounts": mounts, "env": env}
+    assert KIND is not None
+    async with open_box(KIND, provider=made, **options):
         pass
     ((text, failed),) = made.seen
     assert failed and "sk-secret" not in text and "PIP_INDEX_URL" in text
     assert "touch: cannot touch" in text and "shadow: " in text
+    assert "a certificate" in text and "of the session" not in text
 
 
 async def test_a_server_that_is_not_root_has_it_too(open_path: Path, index: Index) -> None:

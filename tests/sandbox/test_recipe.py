@@ -45,6 +45,12 @@ def test_the_recipe_is_exactly_this() -> None:
     assert made == EXACT
 
 
+def test_certificates_are_copied_in() -> None:
+    text = dockerfile("x", {"a": "1"}, {"apt": ("jq",)}, ["SSL_CERT_FILE"], ["/opt/a b.pem", "/opt/c.pem"])
+    copied = ["USER root", 'COPY ["0", "/opt/a b.pem"]', 'COPY ["1", "/opt/c.pem"]', "ARG SSL_CERT_FILE"]
+    assert text.splitlines()[2:6] == copied
+
+
 def test_one_manager_is_one_run() -> None:
     lines = dockerfile("x", {"a": "1"}, {"apt": ("jq",)}).splitlines()
     assert [line.split()[0] for line in lines] == ["FROM", "LABEL", "USER", "RUN"]
