@@ -34,7 +34,13 @@ def pack_workspace(opened: ReadOnly, session_id: str, arguments: argparse.Namesp
     from jupyter_agents.sandbox.archive import pack
     from jupyter_agents.store.catalog import Catalog
 
-    place = workspace(_root(arguments), Catalog(opened).get("session", session_id))
+    catalog = Catalog(opened)
+    session = catalog.get("session", session_id)
+    environment = catalog.get("environment", session["environment_id"])
+    asked = {"jupyter-agents/hosting": extension(arguments.data_dir).hosting}
+    asked |= environment["metadata"] | session["metadata"]
+    shared = environment if asked["jupyter-agents/hosting"] == "shared" else None
+    place = workspace(_root(arguments), session, shared)
     try:
         return pack(place, arguments.workspace)
     except FileNotFoundError:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jupyter_agents.domain.hosting import PATTERNS, Life
-from jupyter_agents.errors import InvalidRequest, NotSupported
+from jupyter_agents.errors import InvalidRequest
 
 PREFIX = "jupyter-agents/"
 SHARED = frozenset(
@@ -24,6 +24,8 @@ SHARED = frozenset(
     }
 )
 SESSION = frozenset({"workspace", "max-turns", "notebook", "notebook-folder", "forked-from"})
+NOT_SHARED = (SHARED - {"idle-timeout", "stop-timeout", "hosting"}) | {"workspace"}
+"""What a session cannot ask for where a sandbox is shared."""
 AUTO, UNSAFE = "auto", "unsafe"
 SANDBOXES = (AUTO, "docker", "bubblewrap", "landlock", UNSAFE)
 LEAST = {"memory": 32 * 1024**2, "pids": 16, "open-files": 256}
@@ -69,8 +71,6 @@ def settings(default: Settings, ceiling: Settings, *metadata: Mapping[str, str])
         raise InvalidRequest(f"metadata.{PREFIX}sandbox: expected one of {', '.join(SANDBOXES)}.")
     if given.get("hosting", default.hosting) not in PATTERNS:
         raise InvalidRequest(f"metadata.{PREFIX}hosting: expected one of {', '.join(PATTERNS)}.")
-    if given.get("hosting", default.hosting) == "shared":
-        raise NotSupported(f"metadata.{PREFIX}hosting shared")
     cpus = _number("cpus", given.get("cpus"), default.cpus, ceiling.cpus)
     idle = _seconds("idle-timeout", given, default.idle_timeout, ceiling.idle_timeout)
     stop = max(default.stop_timeout, idle)
@@ -88,6 +88,16 @@ def settings(default: Settings, ceiling: Settings, *metadata: Mapping[str, str])
         stop_timeout=_seconds("stop-timeout", given, stop, ceiling.stop_timeout),
         hosting=given.get("hosting", default.hosting),
     )
+
+
+def check_shared(found: Settings, metadata: Mapping[str, str]) -> None:
+    """Raises `InvalidRequest` where a session asks for something of its own in a sandbox that is shared."""
+    own = sorted(k for k in metadata if k.removeprefix(PREFIX) in NOT_SHARED and k.startswith(PREFIX))
+    if found.hosting == "shared" and own:
+        raise InvalidRequest(
+            f"metadata.{own[0]}: sessions with hosting shared have one sandbox and one workspace, which the "
+            "environment decides about."
+        )
 
 
 def check_keys(metadata: Mapping[str, str], known: frozenset[str]) -> None:

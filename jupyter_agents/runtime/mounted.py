@@ -101,13 +101,15 @@ class Mounted:
         """Where a copy lies on the host."""
         return self.uploads(session_id) / below_uploads(mount_path)
 
-    def mounts(self, session_id: str, resources: Iterable[Mapping[str, Any]]) -> tuple[Mount, ...]:
-        """The exact-path mounts of a session's file resources."""
+    def mounts(
+        self, session_id: str, resources: Iterable[Mapping[str, Any]], *, uploads: bool = False
+    ) -> tuple[Mount, ...]:
+        """The exact-path mounts of a session's file resources; with `uploads` those below it too."""
         inside = ((r, posixpath.normpath(r["mount_path"])) for r in resources if r["type"] == "file")
         return tuple(
             Mount(self.host_path(session_id, r["mount_path"]), path)
             for r, path in inside
-            if not within(path, UPLOADS)
+            if uploads or not within(path, UPLOADS)
         )
 
     def forget_session(self, session_id: str) -> None:

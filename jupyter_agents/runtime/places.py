@@ -11,11 +11,13 @@ from jupyter_agents.sandbox.workspace import workspace_path
 Doc = dict[str, Any]
 
 
-def workspace(root: Path, session: Mapping[str, Any]) -> Path:
+def workspace(root: Path, session: Mapping[str, Any], shared: Mapping[str, Any] | None = None) -> Path:
     """The host folder that is the session's ``/workspace``.
 
-    root: the server's root directory.
+    root: the server's root directory. shared: the environment whose sessions share one.
     """
+    if shared is not None:
+        return workspace_path(root, None, shared["name"], shared["id"])
     metadata = session["metadata"]
     given = metadata.get("jupyter-agents/workspace")
     if given is not None:

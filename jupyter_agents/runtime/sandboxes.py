@@ -20,6 +20,7 @@ from jupyter_agents.errors import InvalidRequest, SandboxUnavailable
 from jupyter_agents.runtime import places
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.shared import Shared
 from jupyter_agents.runtime.tools import STARTING_SECONDS
 from jupyter_agents.sandbox.base import ImageProvider, Limits, Network, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.beside import Beside, folder_of
@@ -50,6 +51,7 @@ class Sandboxes:
         self.providers = tuple(one for one in providers() if allowed(one.kind))
         self.choices: dict[str, asyncio.Task[Choice]] = {}
         self.pythons: dict[str, tuple[Path, ...]] = {}
+        self.shared: dict[str, Shared] = {}
         self.catalog = catalog
         self.mounted = mounted
 
@@ -85,6 +87,7 @@ class Sandboxes:
         metadata = session["metadata"]
         keys.check_keys(metadata, keys.SHARED | keys.SESSION)
         self._check_settings(environment["metadata"], metadata)
+        keys.check_shared(self.settings(session), metadata)
         self.config.policy.check_agent(session["agent"])
         keys.max_turns(metadata, 1)
         keys.notebook_folder(metadata)
@@ -159,10 +162,12 @@ class Sandboxes:
 
     def workspace(self, session: Doc) -> Path:
         """The host folder that is the session's ``/workspace``."""
-        return places.workspace(self.config.root_dir, session)
+        return places.workspace(self.config.root_dir, session, self._shared(session))
 
     def beside(self, session: Doc) -> Beside | None:
         """The folder of the session's notebook, where its sandbox is to show it. Blocks."""
+        if self._shared(session) is not None:
+            return None
         metadata = session["metadata"]
         notebook = metadata.get("jupyter-agents/notebook")
         if notebook is None or not self.config.notebook_folder or not keys.notebook_folder(metadata):
@@ -183,18 +188,36 @@ class Sandboxes:
         choice = await asyncio.shield(self.choice(asked.sandbox))
         if choice.provider is None:
             raise SandboxUnavailable(choice.reason)
-        return choice.provider
+        shared = self._shared(session)
+        return choice.provider if shared is None else self._together(shared["id"], choice.provider)
+
+    def _shared(self, session: Doc) -> Doc | None:
+        """The session's environment, where its sessions share a sandbox."""
+        if self.life(session).pattern != "shared":
+            return None
+        return self.catalog.get("environment", session["environment_id"])
+
+    def _together(self, environment_id: str, provider: SandboxProvider) -> Shared:
+        if environment_id not in self.shared:
+            self.shared[environment_id] = Shared(environment_id, provider)
+        return self.shared[environment_id]
 
     def spec(self, session: Doc) -> SandboxSpec:
         """What the session's sandbox is started with. Blocks."""
         asked = self.settings(session)
         environment = self.catalog.get("environment", session["environment_id"])
         hosts = allowed_hosts(environment, session["agent"])
+        shared, resources = self._shared(session), self._resources(session["id"])
+        uploads, mounts = self.mounted.uploads(session["id"]), self.mounted.mounts(session["id"], resources)
+        if shared is not None:
+            uploads = self.config.data_dir / "shared" / shared["id"]
+            uploads.mkdir(mode=0o755, parents=True, exist_ok=True)
+            mounts = self.mounted.mounts(session["id"], resources, uploads=True)
         return SandboxSpec(
             session_id=session["id"],
             workspace=self.workspace(session),
-            uploads=self.mounted.uploads(session["id"]),
-            mounts=self.mounted.mounts(session["id"], self._resources(session["id"])),
+            uploads=uploads,
+            mounts=mounts,
             limits=Limits(
                 cpus=asked.cpus,
                 memory=asked.memory,

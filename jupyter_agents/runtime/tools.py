@@ -30,6 +30,7 @@ from jupyter_agents.runtime.outputs import Outputs
 from jupyter_agents.runtime.overflow import Keep, bounded
 from jupyter_agents.runtime.replay import Recordings
 from jupyter_agents.runtime.repositories import Checkouts
+from jupyter_agents.runtime.shared import Shared, SharedChanges
 from jupyter_agents.sandbox.base import Mount, Sandbox, SandboxProvider, SandboxSpec, ToolResult
 from jupyter_agents.sandbox.beside import Cover
 from jupyter_agents.sandbox.changes import Change, Changes
@@ -97,7 +98,7 @@ class SessionTools:
         self._checkouts = checkouts
         self._starting: asyncio.Task[Sandbox] | None = None
         self._workspace = Path()
-        self._changes: Changes | None = None
+        self._changes: Changes | SharedChanges | None = None
         self._found: list[Change] = []
         self._outdated = False
         self._cover: Cover | None = None
@@ -261,7 +262,8 @@ class SessionTools:
             await asyncio.to_thread(self._make_workspace, spec)
             await self._checkouts.bring(spec.workspace, _owner(spec))
             if self._changes is None:
-                self._changes = await Changes.start(spec.workspace)
+                follow = provider.follow if isinstance(provider, Shared) else Changes.start
+                self._changes = await follow(spec.workspace)
             self._cover, _ = await asyncio.to_thread(find_cover, spec)
             began = time.monotonic()
             sandbox = await provider.start(replace(spec, told=self._told))
@@ -343,7 +345,7 @@ class SessionTools:
         at = rfc3339(self._clock())
         return [{"path": c.path, "kind": c.kind, "size": c.size, "at": at} for c in found]
 
-    async def _drain(self, changes: Changes) -> None:
+    async def _drain(self, changes: Changes | SharedChanges) -> None:
         """Goes on when the call is interrupted, so that what it changed is not lost."""
         try:
             self._found += await changes.drain()

@@ -13,7 +13,7 @@ from typing import Any
 
 from .base import ToolResult
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_FRAME = 32 * 1024 * 1024
 MAX_PARTS = 1_000_000
 MAX_BLOCKS = 16

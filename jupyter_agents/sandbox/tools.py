@@ -143,14 +143,16 @@ class ToolhostSandbox:
             await self.close()
             raise
 
-    async def call(self, name: str, input: Mapping[str, Any]) -> ToolResult:
+    async def call(self, name: str, input: Mapping[str, Any], session: str = "") -> ToolResult:
+        """See `Sandbox.call`; `session` is for one of several that share it (`sharing.Member`)."""
         if name not in SANDBOX_TOOLS:
             return ToolResult.text(f"{name}: there is no such tool", is_error=True)
         await self.resume()
         answer, number = self._new_call()
+        frame = {"id": number, "op": "call", "name": name, "input": dict(input)}
         try:
             async with asyncio.timeout(self._limits.call_seconds):
-                await self._send({"id": number, "op": "call", "name": name, "input": dict(input)})
+                await self._send(frame | {"session": session} if session else frame)
                 result = await asyncio.shield(answer)
         except TimeoutError:
             result = await self._overdue(name, number, answer)
@@ -165,7 +167,7 @@ class ToolhostSandbox:
 
     async def ping(self) -> None:
         """One round trip to the toolhost. Raises `SandboxUnavailable`."""
-        await self._ask("ping")
+        await self._ask({"op": "ping"})
 
     async def pause(self) -> bool:
         return await self._pausing.pause()
@@ -185,6 +187,12 @@ class ToolhostSandbox:
             if not answer.done():
                 answer.set_result(ToolResult.text("interrupted", is_error=True))
         await self._end("The sandbox did not stop its calls and was ended.")
+
+    async def leave(self, session: str) -> None:
+        """End what one of several sessions runs here."""
+        with contextlib.suppress(SandboxUnavailable):
+            await self.resume()
+            await self._send({"op": "leave", "session": session})
 
     async def add_file(self, mount: Mount) -> None:
         if self._ended is not None:
@@ -218,10 +226,10 @@ class ToolhostSandbox:
         self._open[self._last] = answer
         return answer, self._last
 
-    async def _ask(self, operation: str) -> None:
+    async def _ask(self, frame: dict[str, Any]) -> None:
         answer, number = self._new_call()
         try:
-            await self._send({"id": number, "op": operation})
+            await self._send({"id": number} | frame)
             await answer
         finally:
             self._open.pop(number, None)
@@ -229,7 +237,7 @@ class ToolhostSandbox:
     async def _stop_below(self, stop: bool) -> None:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._ask("pause" if stop else "resume")
+                await self._ask({"op": "pause"} if stop else {"op": "resume"})
         except TimeoutError:
             await self._end("The sandbox did not answer in time and was ended.")
             raise SandboxUnavailable(self._ended or "") from None

@@ -8,11 +8,12 @@ from jupyter_agents.domain.settings import (
     SHARED,
     Settings,
     check_keys,
+    check_shared,
     max_turns,
     notebook_folder,
     settings,
 )
-from jupyter_agents.errors import InvalidRequest, NotSupported
+from jupyter_agents.errors import InvalidRequest
 
 CEILING = Settings(
     cpus=4,
@@ -140,9 +141,12 @@ def test_an_unknown_pattern_is_answered_with_the_four() -> None:
         asked(hosting="here")
 
 
-def test_shared_is_not_built() -> None:
-    with pytest.raises(NotSupported):
-        asked(hosting="shared")
+def test_a_session_asks_for_nothing_of_its_own_where_all_is_shared() -> None:
+    shared, own = asked(hosting="shared"), {"jupyter-agents/memory": "1GiB", "mine": "x"}
+    check_shared(asked(), own)
+    check_shared(shared, {"jupyter-agents/max-turns": "3", "memory": "1"})
+    with pytest.raises(InvalidRequest, match="jupyter-agents/memory: sessions with hosting shared"):
+        check_shared(shared, own)
 
 
 def test_a_slip_in_our_own_keys_is_not_silent() -> None:

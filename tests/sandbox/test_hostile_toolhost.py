@@ -20,14 +20,14 @@ import os, sys, time
 def say(data):
     while data:
         data = data[os.write(1, data):]
-say(b'{"hello":"toolhost","protocol":1}\\n')
+say(b'{"hello":"toolhost","protocol":2}\\n')
 os.read(0, 65536)
 """
 
 HOSTILE = {
     "garbage": ("say(os.urandom(100_000)); time.sleep(60)", "not"),
     "a forged id": ('say(b\'{"id":7,"content":[],"is_error":false}\\n\'); time.sleep(60)', "never made"),
-    "another hello": ('say(b\'{"hello":"toolhost","protocol":1}\\n\'); time.sleep(60)', "never made"),
+    "another hello": ('say(b\'{"hello":"toolhost","protocol":2}\\n\'); time.sleep(60)', "never made"),
     "a flood of answers": (
         'say(b\'{"id":1,"content":[],"is_error":false}\\n\' * 1000); time.sleep(60)',
         "more answers than calls",

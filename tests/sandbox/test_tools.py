@@ -14,7 +14,7 @@ from jupyter_agents.errors import SandboxUnavailable
 from jupyter_agents.sandbox.base import Limits, Mount, ToolResult
 from jupyter_agents.sandbox.tools import ToolhostSandbox
 
-HELLO = b'{"hello":"toolhost","protocol":1}\n'
+HELLO = b'{"hello":"toolhost","protocol":2}\n'
 
 Answer = Callable[[dict[str, Any]], bytes]
 
@@ -196,7 +196,7 @@ async def test_a_second_answer_and_a_late_one_are_passed_over(opened: Opened) ->
     assert (await sandbox.call("bash", {})).content[0]["text"] == "ok"
 
 
-@pytest.mark.parametrize("hello", [b"", b"x\n", frame(hello="toolhost", protocol=2), frame(id=1)], ids=str)
+@pytest.mark.parametrize("hello", [b"", b"x\n", frame(hello="toolhost", protocol=1), frame(id=1)], ids=str)
 async def test_without_a_good_hello_there_is_no_sandbox(hello: bytes) -> None:
     channel = FakeChannel(silent, hello)
     sandbox = ToolhostSandbox(channel, kind="fake")

@@ -66,7 +66,7 @@ def test_it_answers_over_plain_pipes(tmp_path: Path) -> None:
     call = {"id": 1, "op": "call", "name": "write", "input": {"file_path": "a", "content": "x"}}
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}) as process:
         assert process.stdin is not None and process.stdout is not None
-        assert json.loads(process.stdout.readline()) == {"hello": "toolhost", "protocol": 1}
+        assert json.loads(process.stdout.readline()) == {"hello": "toolhost", "protocol": 2}
         process.stdin.write(json.dumps(call).encode() + b"\n")
         process.stdin.flush()
         answer = json.loads(process.stdout.readline())

@@ -6,8 +6,11 @@ Trust model. The toolhost runs as the same user as the commands it runs: it keep
 no boundary: the sandbox around it is. Its own duties are order (one shell, whole process trees end
 with their call), bounded output, and paths of the file tools that stay inside the session's roots.
 
-Protocol, one JSON object a line. First ``{"hello": "toolhost", "protocol": 1}``. Requests
+Protocol, one JSON object a line. First ``{"hello": "toolhost", "protocol": 2}``. Requests
 ``{"id", "op": "call", "name", "input"}``, ``{"id", "op": "ping"}``,
-``{"op": "cancel", "ids": [...]}`` (no ids: everything). Answers ``{"id", "content", "is_error"}``.
+``{"id", "op": "pause"}``, ``{"id", "op": "resume"}``, ``{"op": "root", "virtual", "real"}``,
+``{"op": "cancel", "ids": [...]}`` (no ids: everything). A call with a ``"session"`` runs in that session's
+own toolhost below this one (`sessions`), which ``{"op": "leave", "session"}`` ends. Answers
+``{"id", "content", "is_error"}``.
 The end of stdin ends the toolhost and every process below it.
 """

@@ -21,11 +21,11 @@ class Answers:
     """Writes frames to one descriptor, whole, from any thread."""
 
     def __init__(self, fd: int) -> None:
-        self._fd = fd
+        self.fd = fd
         self._lock = threading.Lock()
 
     def hello(self) -> None:
-        self._write({"hello": "toolhost", "protocol": 1})
+        self._write({"hello": "toolhost", "protocol": 2})
 
     def send(self, number: int, content: list[dict[str, Any]], is_error: bool) -> None:
         self._write({"id": number, "content": content, "is_error": is_error})
@@ -33,11 +33,18 @@ class Answers:
     def send_text(self, number: int, text: str, is_error: bool = False) -> None:
         self.send(number, [{"type": "text", "text": text or "(no output)"}], is_error)
 
+    def forward(self, line: bytes) -> None:
+        """Pass on a frame that another toolhost wrote."""
+        self._write_all(line + b"\n")
+
     def _write(self, frame: dict[str, Any]) -> None:
-        data = memoryview(json.dumps(frame, separators=(",", ":")).encode("ascii") + b"\n")
+        self._write_all(json.dumps(frame, separators=(",", ":")).encode("ascii") + b"\n")
+
+    def _write_all(self, line: bytes) -> None:
+        data = memoryview(line)
         with self._lock:
             while data:
-                data = data[os.write(self._fd, data) :]
+                data = data[os.write(self.fd, data) :]
 
 
 def text_argument(tool: str, arguments: dict[str, Any], name: str) -> str:

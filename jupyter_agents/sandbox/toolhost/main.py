@@ -17,6 +17,7 @@ from .calls import FileCalls, tool_environment
 from .identity import become, set_limits
 from .paths import Roots
 from .processes import Children, Process, adopt_orphans, below, end, go_on, stop
+from .sessions import Sessions
 
 CHUNK = 256 * 1024
 
@@ -31,12 +32,14 @@ class Toolhost:
         answers: Answers,
         restrict: Callable[[], None] | None,
     ) -> None:
-        environment = tool_environment(options["env"])
         if options["egress"]:
             from .forward import proxy_environment, start_forwarding
 
             start_forwarding(options["egress"])
-            environment.update(proxy_environment())
+            options = {**options, "egress": None, "env": {**options["env"], **proxy_environment()}}
+        environment = tool_environment(options["env"])
+        self._options = options
+        self._restrict = restrict
         self._source = source
         self._answers = answers
         self._roots = Roots(options["roots"])
@@ -52,6 +55,8 @@ class Toolhost:
             options["pids"],
             restrict,
         )
+        ends = (source, answers.fd)
+        self._sessions = Sessions(self._selector, self._children, answers, self._roots, ends, self._serve)
         self._stopped: list[Process] = []
         self._unread = b""
         self._open = True
@@ -96,6 +101,7 @@ class Toolhost:
             numbers: list[int] | None = frame.get("ids")
             self._bash.cancel(numbers)
             self._files.cancel(numbers)
+            self._sessions.tell(frame)
         elif operation == "ping":
             self._answers.send(frame["id"], [], False)
         elif operation == "pause":
@@ -106,17 +112,28 @@ class Toolhost:
             self._answers.send(frame["id"], [], False)
         elif operation == "root":
             self._roots.add(frame["virtual"], frame["real"])
+            self._options["roots"].append((frame["virtual"], frame["real"], False))
+            self._sessions.tell(frame)
+        elif operation == "leave":
+            self._sessions.leave(frame["session"])
         elif operation == "call":
-            self._call(frame["id"], frame["name"], frame["input"])
+            self._call(frame)
 
-    def _call(self, number: int, name: str, arguments: dict[str, Any]) -> None:
+    def _call(self, frame: dict[str, Any]) -> None:
+        number, name, arguments = frame["id"], frame["name"], frame["input"]
         try:
-            if name == "bash":
+            if frame.get("session"):
+                self._sessions.call(frame)
+            elif name == "bash":
                 self._bash.call(number, arguments)
             else:
                 self._files.call(number, name, arguments)
         except ToolError as e:
             self._answers.send_text(number, str(e), is_error=True)
+
+    def _serve(self, source: int, answers: Answers) -> None:
+        adopt_orphans()
+        Toolhost(self._options, source, answers, self._restrict).run()
 
     def _end_everything(self) -> None:
         own = os.getpid()

@@ -1,0 +1,125 @@
+"""The sandbox that all sessions of an environment share; it lives until the last of them has left.
+
+Source: docs/hosting.md "Shared".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_agents.errors import SandboxUnavailable
+from jupyter_agents.sandbox.base import Mount, Probe, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.changes import Change, Changes
+from jupyter_agents.sandbox.sharing import Member
+from jupyter_agents.sandbox.tools import ToolhostSandbox
+
+
+class Shared:
+    """What `runtime.tools` takes for a provider: each `start` joins, the first starts.
+
+    Parameters
+    ----------
+    name:
+        Of the environment.
+    provider:
+        Starts the sandbox.
+    """
+
+    def __init__(self, name: str, provider: SandboxProvider) -> None:
+        self._name = name
+        self._provider = provider
+        self._turn = asyncio.Lock()
+        self._uploads = Path()
+        self._sandbox: ToolhostSandbox | None = None
+        self._members: set[Member] = set()
+        self._changes: Changes | None = None
+        self._followers: set[SharedChanges] = set()
+
+    @property
+    def kind(self) -> str:
+        return self._provider.kind
+
+    @property
+    def managers(self) -> tuple[str, ...]:
+        return self._provider.managers
+
+    async def probe(self) -> Probe:
+        return await self._provider.probe()
+
+    async def start(self, spec: SandboxSpec) -> Member:
+        """Join, with the session's files. Raises `SandboxUnavailable`."""
+        async with self._turn:
+            if self._sandbox is None or not self._sandbox.alive:
+                self._sandbox = await self._start(spec)
+            member = Member(self._sandbox, spec.session_id, self._pause, self._left)
+            self._members.add(member)
+        for mount in spec.mounts:
+            await self._give(member, mount)
+        return member
+
+    async def follow(self, workspace: Path) -> SharedChanges:
+        """News of the workspace for one more session: each change is told to whose call ends next."""
+        async with self._turn:
+            if self._changes is None:
+                self._changes = await Changes.start(workspace)
+            follower = SharedChanges(self._changes, self._unfollow)
+            self._followers.add(follower)
+            return follower
+
+    async def close(self) -> None:
+        """The provider ends the sandbox."""
+
+    async def _start(self, spec: SandboxSpec) -> ToolhostSandbox:
+        self._uploads = spec.uploads
+        spec.uploads.mkdir(mode=0o755, parents=True, exist_ok=True)
+        started = await self._provider.start(replace(spec, session_id=self._name, mounts=()))
+        if not isinstance(started, ToolhostSandbox):
+            await started.close()
+            raise SandboxUnavailable(f"{self.kind} sandboxes cannot be shared by sessions.")
+        return started
+
+    async def _give(self, member: Member, mount: Mount) -> None:
+        try:
+            await member.add_file(mount)
+        except SandboxUnavailable:
+            member.notes = (*member.notes, f"{mount.target} could not be brought into the shared sandbox.")
+
+    async def _pause(self, member: Member) -> bool:
+        async with self._turn:
+            if self._sandbox is None or not all(one.idle for one in self._members):
+                return False
+            return await self._sandbox.pause()
+
+    async def _left(self, member: Member) -> None:
+        async with self._turn:
+            self._members.discard(member)
+            if not self._members and self._sandbox is not None:
+                sandbox, self._sandbox = self._sandbox, None
+                await sandbox.close()
+                await asyncio.to_thread(shutil.rmtree, self._uploads, True)
+
+    def _unfollow(self, follower: SharedChanges) -> None:
+        self._followers.discard(follower)
+        if not self._followers and self._changes is not None:
+            self._changes.close()
+            self._changes = None
+
+
+class SharedChanges:
+    """A session's view of the shared workspace's `Changes`."""
+
+    def __init__(self, changes: Changes, unfollow: Callable[[SharedChanges], None]) -> None:
+        self._changes = changes
+        self._unfollow = unfollow
+
+    async def drain(self) -> list[Change]:
+        """What changed since any of the sessions last asked."""
+        return await self._changes.drain()
+
+    def close(self) -> None:
+        """Stop following. Idempotent."""
+        self._unfollow(self)
