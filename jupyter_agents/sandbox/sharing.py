@@ -36,7 +36,7 @@ class Member:
         may_pause: Callable[[Member], Awaitable[bool]],
         left: Callable[[Member], Awaitable[None]],
     ) -> None:
-        self.kind = sandbox.kind
+        self.kind, self.image = sandbox.kind, sandbox.image
         self.notes = (*sandbox.notes, NOTE)
         self.idle = False
         self._sandbox = sandbox
