@@ -16,6 +16,7 @@ from typing import Any
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
+from jupyter_agents.errors import UserError
 from jupyter_agents.kernel import commands, options, toolbox, variables
 from jupyter_agents.kernel.call import call, expand
 from jupyter_agents.kernel.client import begin_embedded
@@ -159,7 +160,7 @@ def _completer(notebook: Notebook, shell: Any) -> Callable[[Any, Any], list[str]
 
 
 def _warm_up() -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UserError):
         begin_embedded()
     import_module("anthropic")
     import_module("anthropic.types.beta.sessions")
