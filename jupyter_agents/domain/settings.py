@@ -168,7 +168,7 @@ def _below(key: str, value: float, ceiling: float, text: str, most: str) -> floa
         )
     if value > ceiling:
         raise InvalidRequest(
-            f"metadata.{PREFIX}{key}: {text} is above {most}, the ceiling that this server's "
+            f"metadata.{PREFIX}{key}: {text} is above the ceiling of {most} that this server's "
             "administrator set."
         )
     return value

@@ -179,8 +179,9 @@ class ToolhostSandbox:
         waiting = [answer for answer in self._open.values() if not answer.done()]
         if not waiting:
             return
-        await self._try_send({"op": "cancel"})
+        sending = asyncio.create_task(self._try_send({"op": "cancel"}))
         _, stuck = await asyncio.wait(waiting, timeout=CANCEL_SECONDS)
+        await sending
         if not stuck:
             return
         for answer in stuck:

@@ -121,8 +121,8 @@ def test_a_limit_above_the_ceiling_names_the_key_and_the_ceiling(key: str, value
     with pytest.raises(InvalidRequest) as caught:
         asked(**{key: value})
     assert caught.value.message == (
-        f"metadata.jupyter-agents/{key.replace('_', '-')}: {value} is above {ceiling}, the ceiling that this "
-        "server's administrator set."
+        f"metadata.jupyter-agents/{key.replace('_', '-')}: {value} is above the ceiling of {ceiling} that "
+        "this server's administrator set."
     )
 
 

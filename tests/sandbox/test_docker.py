@@ -153,8 +153,13 @@ async def test_what_is_wrong_with_an_image_is_said_without_a_container(image: st
         said = await provider.image_problem("no-such-image:x")
         assert said is not None and "no image no-such-image:x. Pull it with `docker pull" in said
         assert await provider.image_problem("NO image") is not None
-    nowhere = DockerProvider(client_factory=lambda: docker.DockerClient("unix:///nowhere"))
-    assert await nowhere.image_problem(image) is None
+
+
+async def test_without_an_engine_nothing_is_said_of_an_image() -> None:
+    def nowhere() -> docker.DockerClient:
+        raise DockerException("nothing answers")
+
+    assert await DockerProvider(client_factory=nowhere).image_problem("any") is None
 
 
 async def test_an_unknown_runtime_is_refused_in_words(image: str, spec: SandboxSpec) -> None:

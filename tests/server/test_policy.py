@@ -76,7 +76,7 @@ def test_agents_and_sessions_name_an_allowed_model(closed: Server) -> None:
         ("image", "node:22", "jupyter-agents/image: the image 'node:22' is not allowed here."),
         ("sandbox", "docker", "jupyter-agents/sandbox: the kind of sandbox 'docker' is not allowed here."),
         ("sandbox", "unsafe", "jupyter-agents/sandbox: unsafe runs tools with no isolation"),
-        ("memory", "5GiB", "jupyter-agents/memory: 5GiB is above 4GiB, the ceiling"),
+        ("memory", "5GiB", "jupyter-agents/memory: 5GiB is above the ceiling of 4GiB"),
     ],
 )
 def test_environments_and_sessions_ask_for_what_is_allowed(
