@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_agents.domain import limits
-from jupyter_agents.domain.toolsets import server_host
+from jupyter_agents.domain.network import SWITCHES
 from jupyter_agents.errors import InvalidRequest, NotSupported
 
 MANAGERS = ("apt", "cargo", "gem", "go", "npm", "pip")
-SWITCHES = ("allow_mcp_servers", "allow_package_managers")
 
 Doc = dict[str, Any]
 
@@ -61,17 +60,6 @@ def check_startable(environment: Mapping[str, Any]) -> None:
     for manager in MANAGERS:
         if config["packages"][manager]:
             raise NotSupported(f"config.packages.{manager}")
-    if config["networking"].get("allow_package_managers"):
-        raise NotSupported("config.networking.allow_package_managers")
-
-
-def allowed_hosts(environment: Mapping[str, Any], agent: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The hosts that the sandbox of an agent's session may reach; None is every public host."""
-    networking = environment["config"]["networking"]
-    if networking["type"] == "unrestricted":
-        return None
-    servers = agent["mcp_servers"] if networking["allow_mcp_servers"] else ()
-    return tuple(dict.fromkeys((*networking["allowed_hosts"], *filter(None, map(server_host, servers)))))
 
 
 def _description(given: str | None) -> str | None:

@@ -61,6 +61,7 @@ class Parts:
     model: Callable[[str], Model]
     dropped: Callable[[str], set[str]]
     tools: Callable[[Doc], SessionTools]
+    check_startable: Callable[[Doc], None]
     check: Callable[[Doc, Doc], None]
     places: Callable[[Doc], list[str]]
     life: Callable[[Doc], Life]
@@ -92,6 +93,7 @@ class SessionManager:
             parts.mounted,
             parts.repositories,
             self._attachments,
+            parts.check_startable,
             parts.check,
             parts.places,
             parts.max_files,

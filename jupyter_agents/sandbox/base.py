@@ -18,7 +18,7 @@ Failures are of three kinds and never mixed:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -48,14 +48,27 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A connection that was not allowed, and why; `host` is a normalised name or address."""
+
+    host: str
+    port: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Network:
     """Where a sandbox may go: nowhere (`None` in the spec), listed hosts, or every public host.
 
     allowed_hosts: bare host names or ``*.example.com``; `None` means every public host.
-    Private, loopback, link-local and metadata addresses are refused in any case.
+    trusted: ``host`` or ``host:port``, which may be at a private address where it is allowed.
+    Other private, loopback, link-local and metadata addresses are refused in any case.
+    told: called with each refusal.
     """
 
     allowed_hosts: tuple[str, ...] | None = None
+    trusted: tuple[str, ...] = ()
+    told: Callable[[Refusal], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,7 @@ class SandboxSpec:
     runs as root. python: ``(sys.prefix, sys.base_prefix)`` of the notebook's environment, bound
     read-only and put first on PATH by embedded providers. env: extra variables for the tools; never
     secrets. beside: the notebook's folder, shown read-only at ``/mnt/notebook``; `None` is none.
+    notes: what the user should know of this spec.
     """
 
     session_id: str
@@ -90,6 +104,7 @@ class SandboxSpec:
     python: tuple[Path, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     beside: Beside | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

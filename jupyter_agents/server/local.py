@@ -140,6 +140,7 @@ class SessionSandbox(Handler):
                 "kind": None if tools is None else tools.kind,
                 "state": "none" if tools is None else tools.state,
                 "notes": [] if tools is None else list(tools.notes),
+                "refused": [] if tools is None else tools.refusals.newest(),
                 "workspace": str(workspace),
                 "path": workspace.relative_to(root).as_posix() if workspace.is_relative_to(root) else None,
                 "replayed": recordings is not None,

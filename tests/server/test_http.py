@@ -178,13 +178,11 @@ def test_what_is_not_built_is_refused_by_name(server: Server, feature: str, requ
     assert feature in error["message"]
 
 
-LIMITED = {"type": "cloud", "networking": {"type": "limited", "allow_package_managers": True}}
 STORED: list[tuple[str, Any, Any]] = [
     ("agent.skills", {"skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, {}),
     ("agent.multiagent", {"multiagent": {"type": "multiagent_20261001"}}, {}),
     ("aws_role", {"execution_identity": {"type": "aws_role", "role_arn": "arn:aws:iam::1:role/r"}}, {}),
     ("config.packages.pip", {}, {"config": {"type": "cloud", "packages": {"pip": ["pandas"]}}}),
-    ("config.networking.allow_package_managers", {}, {"config": LIMITED}),
 ]
 
 
