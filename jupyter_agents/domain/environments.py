@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_agents.domain import limits, packages
+from jupyter_agents.domain.network import SWITCHES
 from jupyter_agents.domain.packages import MANAGERS
-from jupyter_agents.domain.toolsets import server_host
 from jupyter_agents.errors import InvalidRequest, NotSupported
-
-SWITCHES = ("allow_mcp_servers", "allow_package_managers")
 
 Doc = dict[str, Any]
 
@@ -57,17 +55,6 @@ def check_startable(environment: Mapping[str, Any]) -> None:
     """Raises `InvalidRequest` for an archived environment, `NotSupported` for what cannot run yet."""
     if environment["archived_at"] is not None:
         raise InvalidRequest(f"environment `{environment['id']}` is archived and starts no new sessions.")
-    if environment["config"]["networking"].get("allow_package_managers"):
-        raise NotSupported("config.networking.allow_package_managers")
-
-
-def allowed_hosts(environment: Mapping[str, Any], agent: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The hosts that the sandbox of an agent's session may reach; None is every public host."""
-    networking = environment["config"]["networking"]
-    if networking["type"] == "unrestricted":
-        return None
-    servers = agent["mcp_servers"] if networking["allow_mcp_servers"] else ()
-    return tuple(dict.fromkeys((*networking["allowed_hosts"], *filter(None, map(server_host, servers)))))
 
 
 def _description(given: str | None) -> str | None:

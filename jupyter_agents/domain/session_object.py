@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_agents.domain import budget, content, limits, pricing, resources
+from jupyter_agents.domain import budget, content, limits, network, pricing, resources
 from jupyter_agents.domain.agents import snapshot
-from jupyter_agents.domain.environments import allowed_hosts
 from jupyter_agents.domain.usage import Usage
 from jupyter_agents.errors import InvalidRequest, NotSupported
 from jupyter_agents.ids import parse_time
@@ -113,18 +112,8 @@ def create_session(
         "updated_at": now,
         "archived_at": None,
         "thread_id": thread_id,
-        "notes": [network_note(environment, agent), *resources.notes(mounted)],
+        "notes": [network.describe(environment, agent), *resources.notes(mounted)],
     }
-
-
-def network_note(environment: Mapping[str, Any], agent: Mapping[str, Any]) -> str:
-    """What the model is told of the network."""
-    hosts = allowed_hosts(environment, agent)
-    if hosts is None:
-        return "The sandbox reaches public hosts by HTTP and HTTPS only."
-    if hosts:
-        return f"The sandbox reaches these hosts only, by HTTP and HTTPS: {', '.join(hosts)}."
-    return "The sandbox has no network."
 
 
 def wire(doc: Mapping[str, Any], now: str) -> Doc:

@@ -15,6 +15,7 @@ from jupyter_agents.kernel.session import AgentSession
 from jupyter_agents.kernel.sheet import Cell, Link, Sheet
 
 MOST = 1_000
+MOST_REFUSED = 10
 NO_PRICE = "no price"
 
 
@@ -84,6 +85,9 @@ class Looking(Command):
             ("workspace", str(sandbox.get("path") or sandbox.get("workspace") or "")),
         ]
         rows += [("note", str(note)) for note in sandbox.get("notes") or ()]
+        refused = [f"{one['host']}:{one['port']} ({one['reason']})" for one in sandbox.get("refused") or ()]
+        if refused:
+            rows.append(("the network refused", "; ".join(refused[-MOST_REFUSED:])))
         if found.title:
             rows.insert(0, ("title", found.title))
         rows += [(name, value) for name, value in sorted(found.metadata.items())]

@@ -21,7 +21,10 @@ class Config:
     environment. sandbox: ``auto`` or a kind. sandbox_uid: the user id inside when the server is
     root. replay: a folder of run files that answer in place of a model. web_hosts: hosts that
     ``web_fetch`` may reach although they are private. policy: what the administrator allows.
-    notebook_folder: whether sandboxes may show the folder of their notebook.
+    notebook_folder: whether sandboxes may show the folder of their notebook. network: the most that
+    an environment may ask for, one of `network.MAXIMA`. network_hosts: hosts that sandboxes may reach
+    although they are private. package_hosts: what ``allow_package_managers`` lets through besides the
+    hosts that were found.
     """
 
     data_dir: Path
@@ -55,3 +58,6 @@ class Config:
     mcp: McpConfig = field(default_factory=McpConfig)
     web_hosts: tuple[str, ...] = ()
     notebook_folder: bool = True
+    network: str = "unrestricted"
+    network_hosts: tuple[str, ...] = ()
+    package_hosts: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ from jupyter_agents.runtime.metrics import CountedModel
 from jupyter_agents.runtime.model import Answer, AnthropicModel, Model, Preview
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.recorder import Recorder
+from jupyter_agents.runtime.refusals import Refusals
 from jupyter_agents.runtime.replay import ReplayModel
 from jupyter_agents.runtime.repositories import Checkouts, Repositories
 from jupyter_agents.runtime.resources import Resources
@@ -118,6 +119,7 @@ class Context:
                 model=self.model,
                 dropped=lambda model: self._dropped.get(model, set()),
                 tools=self._tools,
+                check_startable=self.sandboxes.check_startable,
                 check=self.sandboxes.check_session,
                 check_packages=self.sandboxes.check_packages,
                 places=lambda doc: [NOTEBOOK_NOTE] if self.sandboxes.beside(doc) else [],
@@ -177,10 +179,11 @@ class Context:
         return _Allowed(AnthropicModel(self.endpoint.client(), self._dropped), self.config.policy)
 
     def _tools(self, session: Doc) -> SessionTools:
+        refusals = Refusals(self.clock)
         return SessionTools(
             session["id"],
             lambda: needs_sandbox(session["agent"]),
-            lambda: self.sandboxes.spec(session),
+            lambda: self.sandboxes.spec(session, refusals.told),
             lambda: self.sandboxes.provider(session),
             self.config.root_dir,
             self.files,
@@ -190,6 +193,7 @@ class Context:
             SessionMcp(self.config.mcp, lambda: self.recorder.recordings(session["id"])),
             WebTools(lambda: self._state(session["id"]), self.fetcher, self.searcher),
             Checkouts(session["id"], session["resources"], self.repositories),
+            refusals,
         )
 
     def _state(self, session_id: str) -> State:

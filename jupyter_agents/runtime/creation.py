@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from jupyter_agents.domain import agents, session_object
-from jupyter_agents.domain.environments import check_startable
 from jupyter_agents.domain.inbox import check_content
 from jupyter_agents.domain.resources import count
 from jupyter_agents.errors import InvalidRequest, NotFound
@@ -31,6 +30,8 @@ class Creator:
 
     Parameters
     ----------
+    check_startable:
+        Raises `InvalidRequest` for an environment that starts no session.
     check:
         Raises `InvalidRequest` for a session that its environment cannot serve.
     check_packages:
@@ -48,6 +49,7 @@ class Creator:
         mounted: Mounted,
         repositories: Repositories,
         attachments: Attachments,
+        check_startable: Callable[[Doc], None],
         check: Callable[[Doc, Doc], None],
         check_packages: Callable[[Doc, Doc], Awaitable[None]],
         places: Callable[[Doc], list[str]],
@@ -60,6 +62,7 @@ class Creator:
         self._mounted = mounted
         self._repositories = repositories
         self._attachments = attachments
+        self._check_startable = check_startable
         self._check = check
         self._check_packages = check_packages
         self._places = places
@@ -72,7 +75,7 @@ class Creator:
         session_object.check_body(body)
         agent = await self._agent(body)
         environment = self._catalog.get("environment", body["environment_id"])
-        check_startable(environment)
+        self._check_startable(environment)
         initial = body.get("initial_events") or []
         for position, event in enumerate(initial):
             check_content(f"initial_events.{position}.content", event["content"])

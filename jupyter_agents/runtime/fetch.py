@@ -132,7 +132,7 @@ class Fetcher:
         if host is None:
             raise FetchFailed(f"{raw[:300]!r} is not a host name")
         port = url.port or (443 if url.scheme == "https" else 80)
-        if port not in WEB_PORTS and not self._hosts.trusts(host):
+        if port not in WEB_PORTS and not self._hosts.trusts(host, port):
             raise FetchFailed(f"port {port} is not fetched from, only 80 and 443")
         return Target(url.copy_with(host=host, fragment=None), host, port, url.path)
 
@@ -141,7 +141,7 @@ class Fetcher:
         proxy = self._dialer.proxy_for(target.url.scheme, target.host)
         if proxy is None:
             places = await self._dialer.addresses(target.host, target.port)
-        elif reason := self._hosts.refusal(target.host):
+        elif reason := self._hosts.refusal(target.host, target.port):
             raise Refused(reason)
         else:
             places = [target.host]

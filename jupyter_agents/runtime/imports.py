@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from jupyter_agents import wire
-from jupyter_agents.domain import projection, session_object
+from jupyter_agents.domain import network, projection, session_object
 from jupyter_agents.domain.events import Draft, Record, Stamp, terminated
 from jupyter_agents.domain.session_object import IMPORTED, check_runnable
 from jupyter_agents.domain.sessions import apply
@@ -195,7 +195,7 @@ class Made:
             "environment_id": here.environment["id"],
             "metadata": here.metadata,
             "resources": [],
-            "notes": [session_object.network_note(here.environment, doc["agent"])],
+            "notes": [network.describe(here.environment, doc["agent"])],
             IMPORTED: doc[IMPORTED] | {"continued": True},
         }
 

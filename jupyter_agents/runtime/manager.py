@@ -62,6 +62,7 @@ class Parts:
     model: Callable[[str], Model]
     dropped: Callable[[str], set[str]]
     tools: Callable[[Doc], SessionTools]
+    check_startable: Callable[[Doc], None]
     check: Callable[[Doc, Doc], None]
     check_packages: Callable[[Doc, Doc], Awaitable[None]]
     places: Callable[[Doc], list[str]]
@@ -94,6 +95,7 @@ class SessionManager:
             parts.mounted,
             parts.repositories,
             self._attachments,
+            parts.check_startable,
             parts.check,
             parts.check_packages,
             parts.places,

@@ -8,21 +8,22 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_agents.domain import mcp, packages
+from jupyter_agents.domain import environments, mcp, network, packages
 from jupyter_agents.domain import settings as keys
-from jupyter_agents.domain.environments import allowed_hosts
 from jupyter_agents.domain.hosting import Life
 from jupyter_agents.domain.settings import Settings
 from jupyter_agents.errors import InvalidRequest, SandboxUnavailable
 from jupyter_agents.runtime import places
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.outside import Outside, find_outside, rules, uses_network
 from jupyter_agents.runtime.shared import Shared
 from jupyter_agents.runtime.tools import STARTING_SECONDS
-from jupyter_agents.sandbox.base import ImageProvider, Limits, Network, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.base import ImageProvider, Limits, Refusal, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.beside import Beside, folder_of
 from jupyter_agents.sandbox.choose import Choice, choose
 from jupyter_agents.sandbox.obstacle import obstacle
@@ -33,6 +34,7 @@ Doc = dict[str, Any]
 
 IMAGE = f"{keys.PREFIX}image"
 
+Told = Callable[[Refusal], None]
 Providers = Callable[[], Sequence[SandboxProvider]]
 
 
@@ -54,6 +56,9 @@ class Sandboxes:
         self.shared: dict[str, Shared] = {}
         self.catalog = catalog
         self.mounted = mounted
+        self.find_outside = find_outside
+        self.outside = Outside()
+        self._finding: asyncio.Task[Outside] | None = None
 
     def start(self) -> None:
         """Find out which providers work."""
@@ -66,6 +71,8 @@ class Sandboxes:
         """
         if self.choices:
             await asyncio.wait(self.choices.values(), timeout=STARTING_SECONDS)
+        if self._finding is not None:
+            await asyncio.wait([self._finding])
         for task in self.choices.values():
             task.cancel()
         await asyncio.gather(*self.choices.values(), return_exceptions=True)
@@ -81,6 +88,12 @@ class Sandboxes:
         """Raises `InvalidRequest` for metadata of ours that cannot be served."""
         keys.check_keys(environment["metadata"], keys.SHARED)
         self._check_settings(environment["metadata"])
+        network.check_maximum(environment, self.config.network)
+
+    def check_startable(self, environment: Doc) -> None:
+        """Raises `InvalidRequest` for an environment that starts no session here."""
+        environments.check_startable(environment)
+        network.check_maximum(environment, self.config.network)
 
     def check_session(self, session: Doc, environment: Doc) -> None:
         """Raises `InvalidRequest` for what a session asks and this server cannot serve."""
@@ -188,6 +201,9 @@ class Sandboxes:
         choice = await asyncio.shield(self.choice(asked.sandbox))
         if choice.provider is None:
             raise SandboxUnavailable(choice.reason)
+        environment = self.catalog.get("environment", session["environment_id"])
+        if uses_network(environment, session["agent"], self.config):
+            await self._find_outside()
         shared = self._shared(session)
         return choice.provider if shared is None else self._together(shared["id"], choice.provider)
 
@@ -202,11 +218,18 @@ class Sandboxes:
             self.shared[environment_id] = Shared(environment_id, provider)
         return self.shared[environment_id]
 
-    def spec(self, session: Doc) -> SandboxSpec:
-        """What the session's sandbox is started with. Blocks."""
+    async def _find_outside(self) -> None:
+        """Find out once what this machine's sandboxes with a network are given."""
+        if self._finding is None:
+            folder = self.config.data_dir / "certificates"
+            self._finding = asyncio.create_task(asyncio.to_thread(self.find_outside, folder))
+        self.outside = await asyncio.shield(self._finding)
+
+    def spec(self, session: Doc, told: Told | None = None) -> SandboxSpec:
+        """What the session's sandbox is started with; `told` of what its network refuses. Blocks."""
         asked = self.settings(session)
         environment = self.catalog.get("environment", session["environment_id"])
-        hosts = allowed_hosts(environment, session["agent"])
+        outside = rules(environment, session["agent"], self.config, self.outside)
         shared, resources = self._shared(session), self._resources(session["id"])
         uploads, mounts = self.mounted.uploads(session["id"]), self.mounted.mounts(session["id"], resources)
         if shared is not None:
@@ -217,7 +240,7 @@ class Sandboxes:
             session_id=session["id"],
             workspace=self.workspace(session),
             uploads=uploads,
-            mounts=mounts,
+            mounts=(*mounts, *outside.mounts),
             limits=Limits(
                 cpus=asked.cpus,
                 memory=asked.memory,
@@ -227,12 +250,14 @@ class Sandboxes:
                 disk=asked.disk,
                 call_seconds=asked.call_timeout,
             ),
-            network=None if hosts == () else Network(hosts),
+            network=outside.network and replace(outside.network, told=told),
             image=asked.image,
             uid=self.config.sandbox_uid,
             python=self.pythons.get(session["id"], self.config.python),
+            env=outside.env,
             beside=self.beside(session),
             packages=packages.wanted(environment["config"]["packages"]),
+            notes=outside.notes,
         )
 
     def _resources(self, session_id: str) -> list[Doc]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from jupyter_agents.errors import SandboxUnavailable
 from jupyter_agents.sandbox.base import Mount, Probe, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.changes import Change, Changes
+from jupyter_agents.sandbox.installs import handed_on
 from jupyter_agents.sandbox.sharing import Member
 from jupyter_agents.sandbox.tools import ToolhostSandbox
 
@@ -57,8 +58,10 @@ class Shared:
                 self._sandbox = await self._start(spec)
             member = Member(self._sandbox, spec.session_id, self._pause, self._left)
             self._members.add(member)
+        certificates = handed_on(spec)[1]
         for mount in spec.mounts:
-            await self._give(member, mount)
+            if mount not in certificates:
+                await self._give(member, mount)
         return member
 
     async def follow(self, workspace: Path) -> SharedChanges:
@@ -76,7 +79,8 @@ class Shared:
     async def _start(self, spec: SandboxSpec) -> ToolhostSandbox:
         self._uploads = spec.uploads
         spec.uploads.mkdir(mode=0o755, parents=True, exist_ok=True)
-        started = await self._provider.start(replace(spec, session_id=self._name, mounts=()))
+        certificates = handed_on(spec)[1]
+        started = await self._provider.start(replace(spec, session_id=self._name, mounts=certificates))
         if not isinstance(started, ToolhostSandbox):
             await started.close()
             raise SandboxUnavailable(f"{self.kind} sandboxes cannot be shared by sessions.")

@@ -28,6 +28,7 @@ from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.mcp_content import shorten
 from jupyter_agents.runtime.outputs import Outputs
 from jupyter_agents.runtime.overflow import Keep, bounded
+from jupyter_agents.runtime.refusals import Refusals
 from jupyter_agents.runtime.replay import Recordings
 from jupyter_agents.runtime.repositories import Checkouts
 from jupyter_agents.runtime.shared import Shared, SharedChanges
@@ -68,6 +69,8 @@ class SessionTools:
         Runs a call to a web tool (`jupyter_agents.runtime.web.WebTools`).
     checkouts:
         Brings its repositories.
+    refusals:
+        What its network refused; its sandbox's proxy tells it.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class SessionTools:
         mcp: SessionMcp,
         web: Callable[[Call], Awaitable[Outcome]],
         checkouts: Checkouts,
+        refusals: Refusals,
     ) -> None:
         self._id = session_id
         self._wanted = wanted
@@ -96,6 +100,7 @@ class SessionTools:
         self.mcp = mcp
         self._web = web
         self._checkouts = checkouts
+        self.refusals = refusals
         self._starting: asyncio.Task[Sandbox] | None = None
         self._workspace = Path()
         self._changes: Changes | SharedChanges | None = None
@@ -150,8 +155,9 @@ class SessionTools:
             raise SandboxUnavailable(str(error), was_running=True) from None
         changes = await self._changed()
         lost = await self._outputs.register(self._workspace)
-        if lost:
-            said = [{"type": "text", "text": sentence} for sentence in lost]
+        refused = self.refusals.take()
+        if lost or refused:
+            said = [{"type": "text", "text": text} for text in (*lost, refused) if text]
             result = ToolResult([*result.content, *said], result.is_error, result.limit)
         return Outcome(result, changes, problems=self._checkouts.problems())
 
@@ -274,7 +280,7 @@ class SessionTools:
         except BaseException:
             self.state = "none"
             raise
-        self.kind, self.notes, self.state = sandbox.kind, sandbox.notes, "running"
+        self.kind, self.notes, self.state = sandbox.kind, (*spec.notes, *sandbox.notes), "running"
         self.image = sandbox.image
         return sandbox
 

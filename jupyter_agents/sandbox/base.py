@@ -48,14 +48,27 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A connection that was not allowed, and why; `host` is a normalised name or address."""
+
+    host: str
+    port: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Network:
     """Where a sandbox may go: nowhere (`None` in the spec), listed hosts, or every public host.
 
     allowed_hosts: bare host names or ``*.example.com``; `None` means every public host.
-    Private, loopback, link-local and metadata addresses are refused in any case.
+    trusted: ``host`` or ``host:port``, which may be at a private address where it is allowed.
+    Other private, loopback, link-local and metadata addresses are refused in any case.
+    told: called with each refusal.
     """
 
     allowed_hosts: tuple[str, ...] | None = None
+    trusted: tuple[str, ...] = ()
+    told: Callable[[Refusal], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,7 @@ class SandboxSpec:
     packages: what to install first, by manager (`SandboxProvider.managers`). told: takes a sentence on
     what is being installed, and "" afterwards. own_path: the workspace is at its own path too, for what
     is installed there.
+    notes: what the user should know of this spec.
     """
 
     session_id: str
@@ -96,6 +110,7 @@ class SandboxSpec:
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     told: Callable[[str], None] = field(default=lambda text: None, compare=False)
     own_path: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

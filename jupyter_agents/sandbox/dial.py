@@ -79,7 +79,7 @@ class Dialer:
         self._hosts = hosts
         self._pool = ThreadPoolExecutor(RESOLVER_THREADS, "jupyter-agents-resolve")
         self._resolve = resolve or functools.partial(_resolve, self._pool)
-        self._connect = connect or _connect
+        self._connect = connect
         self._environ = environ
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class Dialer:
         Unreachable
             It did not resolve, or nothing answered.
         """
-        if reason := self._hosts.refusal(host):
+        if reason := self._hosts.refusal(host, port):
             raise Refused(reason)
         if port not in WEB_PORTS and port < 1024:
             raise Refused(f"port {port} is not a web port (80, 443 or 1024 and above)")
@@ -136,14 +136,14 @@ class Dialer:
         A trusted host's are returned as they are. Raises `Refused` where `host` has no such address,
         `Unreachable` where it has none at all.
         """
-        if reason := self._hosts.refusal(host):
+        if reason := self._hosts.refusal(host, port):
             raise Refused(reason)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 found = await self._resolve(host, port)
         except (OSError, UnicodeError):
             raise Unreachable(f"{host} has no address") from None
-        if self._hosts.trusts(host):
+        if self._hosts.trusts(host, port):
             return list(found)
         public = [a for a in found if not address_refusal(ip_address(a)) and not is_own_address(a)]
         if found and not public:
@@ -156,13 +156,15 @@ class Dialer:
         except (OSError, UnicodeError):
             raise Unreachable(f"{host} has no address") from None
         failure: SandboxError = Unreachable(f"{host} has no address")
+        here = self._hosts.trusts_here(host, port)
+        connect = self._connect or (asyncio.open_connection if here else _connect)
         for text in addresses:
-            reason = None if self._hosts.trusts(host) else address_refusal(ip_address(text))
+            reason = None if self._hosts.trusts(host, port) else address_refusal(ip_address(text))
             if reason:
                 failure = Refused(f"{host} leads to {reason.replace(' is not', ', not', 1)}")
                 continue
             try:
-                return await self._connect(text, port)
+                return await connect(text, port)
             except OSError as error:
                 why = error.strerror or "no connection"
                 failure = Unreachable(f"{host}:{port} cannot be reached: {why}")

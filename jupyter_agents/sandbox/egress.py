@@ -17,8 +17,7 @@ import contextlib
 import os
 import re
 import socket
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,7 @@ import h11
 
 from jupyter_agents.errors import SandboxUnavailable
 
-from .base import Network
+from .base import Network, Refusal
 from .dial import Connect, Dialer, Refused, Resolve, Unreachable
 from .hosts import Hosts, normalise
 from .relay import HEAD_SECONDS, Header, Side, exchange, shut, tunnel
@@ -34,20 +33,10 @@ from .relay import HEAD_SECONDS, Header, Side, exchange, shut, tunnel
 SOCKET_NAME = "egress.sock"
 
 _CONNECTIONS = 128
-_REMEMBERED = 100
 _LONGEST_PATH = 100
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 _ABSOLUTE = re.compile(r"[hH][tT][tT][pP]://(?P<authority>[^/?#]+)(?P<path>[/?][^#]*)?")
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\ntoo many connections\n"
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A connection that was not allowed, and one sentence why."""
-
-    host: str
-    port: int
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -64,11 +53,10 @@ class _Target:
 
 
 class Egress:
-    """A running proxy. `socket` is where it listens, `refused` the latest 100 refusals."""
+    """A running proxy. `socket` is where it listens."""
 
     def __init__(self, path: Path, dialer: Dialer, told: Callable[[Refusal], None] | None) -> None:
         self.socket = path
-        self.refused: deque[Refusal] = deque(maxlen=_REMEMBERED)
         self._dialer = dialer
         self._told = told
         self._server: asyncio.Server | None = None
@@ -126,7 +114,8 @@ class Egress:
             proxy = self._dialer.proxy_for("https" if tunnelled else "http", target.host)
             stream = await self._dialer.open(target.host, target.port, proxy, tunnel=tunnelled)
         except Refused as error:
-            self._remember(Refusal(target.host, target.port, str(error)))
+            if self._told is not None:
+                self._told(Refusal(target.host, target.port, str(error)))
             return await client.answer(403, f"{target.authority} was refused: {error}")
         except Unreachable as error:
             return await client.answer(502, str(error))
@@ -141,19 +130,12 @@ class Egress:
         finally:
             await shut(stream[1])
 
-    def _remember(self, refusal: Refusal) -> None:
-        self.refused.append(refusal)
-        if self._told is not None:
-            self._told(refusal)
-
 
 async def start_egress(
     network: Network,
     directory: Path,
     *,
     uid: int | None = None,
-    trusted: Iterable[str] = (),
-    told: Callable[[Refusal], None] | None = None,
     resolve: Resolve | None = None,
     connect: Connect | None = None,
     environ: Mapping[str, str] = os.environ,
@@ -163,16 +145,11 @@ async def start_egress(
     Parameters
     ----------
     network:
-        Which hosts are allowed.
+        Which hosts are allowed, and who is told of refusals.
     directory:
         Is made if it is missing; bind it into the sandbox, read-only.
     uid:
         The user id inside the sandbox. The socket is made over to it when the server runs as root.
-    trusted:
-        Hosts that are allowed whatever `network` says, also at private addresses: the package
-        mirrors that the operator configured.
-    told:
-        Called with each refusal.
     resolve, connect, environ:
         Replaced by tests: name resolution, connections, and the variables that name a proxy.
 
@@ -188,8 +165,9 @@ async def start_egress(
         raise SandboxUnavailable(
             f"The network socket cannot be made in {directory}: {error.strerror}."
         ) from None
-    hosts = Hosts(network.allowed_hosts, trusted)
-    egress = Egress(path, Dialer(hosts, resolve=resolve, connect=connect, environ=environ), told)
+    hosts = Hosts(network.allowed_hosts, network.trusted)
+    dialer = Dialer(hosts, resolve=resolve, connect=connect, environ=environ)
+    egress = Egress(path, dialer, network.told)
     await egress.listen(listening)
     return egress
 

@@ -51,27 +51,31 @@ class Hosts:
         Bare host names and ``*.example.com`` patterns (which do not match ``example.com`` itself);
         `None` means every public host.
     trusted:
-        Host names the server's operator vouches for, such as a company's package mirror: allowed
-        whatever `allowed` says, and also at a private address.
+        ``host`` or ``host:port`` that the server's operator vouches for, such as a company's package
+        mirror: where `allowed` lets it through it may be at a private address, and with its port named
+        on this machine itself.
     """
 
     def __init__(self, allowed: Iterable[str] | None, trusted: Iterable[str] = ()) -> None:
         self._allowed = None if allowed is None else tuple(pattern.lower() for pattern in allowed)
         self._trusted = frozenset(host.lower() for host in trusted)
 
-    def trusts(self, host: str) -> bool:
+    def trusts(self, host: str, port: int) -> bool:
         """Whether `host` may be at a private address."""
-        return host in self._trusted
+        return host in self._trusted or self.trusts_here(host, port)
 
-    def refusal(self, host: str) -> str | None:
+    def trusts_here(self, host: str, port: int) -> bool:
+        """Whether `host` may be this machine itself."""
+        return f"{host}:{port}" in self._trusted
+
+    def refusal(self, host: str, port: int) -> str | None:
         """Why `host` (normalised) is not let through, or `None` where it is."""
-        if self.trusts(host):
-            return None
-        literal = literal_address(host)
-        if literal is not None and (reason := address_refusal(literal)):
-            return reason
-        if literal is None and _is_local_name(host):
-            return f"{host} is not a public host name"
+        if not self.trusts(host, port):
+            literal = literal_address(host)
+            if literal is not None and (reason := address_refusal(literal)):
+                return reason
+            if literal is None and _is_local_name(host):
+                return f"{host} is not a public host name"
         if self._allowed is None or any(_matches(host, pattern) for pattern in self._allowed):
             return None
         listed = ", ".join(self._allowed[:10]) or "no host"

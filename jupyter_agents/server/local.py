@@ -141,6 +141,7 @@ class SessionSandbox(Handler):
                 "state": "none" if tools is None else tools.state,
                 "notes": [] if tools is None else list(filter(None, (tools.progress, *tools.notes))),
                 "image": None if tools is None else tools.image,
+                "refused": [] if tools is None else tools.refusals.newest(),
                 "workspace": str(workspace),
                 "path": workspace.relative_to(root).as_posix() if workspace.is_relative_to(root) else None,
                 "replayed": recordings is not None,

@@ -13,6 +13,7 @@ from pathlib import Path
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 
+from jupyter_agents.domain import network
 from jupyter_agents.domain.hosting import PATTERNS
 from jupyter_agents.domain.packages import digest
 from jupyter_agents.domain.settings import LEAST, SANDBOXES, UNITS, Settings
@@ -102,6 +103,15 @@ class Traits(PolicyTraits):
     notebook_folder = Bool(
         True, help="Whether sandboxes may show the folder of their notebook, read-only."
     ).tag(config=True)
+    network = Enum(
+        network.MAXIMA, "unrestricted", help="The most network that an environment may ask for."
+    ).tag(config=True)
+    network_hosts = List(
+        Unicode(), help="Hosts, or host:port, that sandboxes may reach although they are private."
+    ).tag(config=True)
+    package_hosts = List(
+        Unicode(), help="Hosts that allow_package_managers lets through besides those that were found."
+    ).tag(config=True)
     max_storage = Unicode("1TiB", help="What all uploaded files together may take.").tag(config=True)
     download_uploads = Bool(
         False, help="Whether uploaded files can be downloaded, as those that a session made can."
@@ -163,6 +173,9 @@ class Traits(PolicyTraits):
             max_files=self.max_files,
             web_hosts=tuple(self.web_hosts),
             notebook_folder=self.notebook_folder,
+            network=self.network,
+            network_hosts=network.listed("network_hosts", self.network_hosts),
+            package_hosts=network.listed("package_hosts", self.package_hosts, wildcards=True),
             max_storage=size("max_storage", self.max_storage),
             download_uploads=self.download_uploads,
             repository_hosts=tuple(self.repository_hosts),

@@ -23,7 +23,7 @@ import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -82,9 +82,9 @@ async def lead_to_index(spec: SandboxSpec, network: Network, directory: Path, ui
     async def connect(address: str, port: int) -> Stream:
         return await asyncio.open_connection(address, port)
 
-    return await start_egress(
-        network, directory, uid=uid, trusted=(HOST,), resolve=resolve, connect=connect, environ={}
-    )
+    listed = None if network.allowed_hosts is None else (*network.allowed_hosts, HOST)
+    wider = replace(network, allowed_hosts=listed, trusted=(HOST,))
+    return await start_egress(wider, directory, uid=uid, resolve=resolve, connect=connect, environ={})
 
 
 @contextmanager

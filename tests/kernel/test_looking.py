@@ -31,6 +31,15 @@ def test_a_session_as_a_card(kernel: Kernel, model: ScriptedModel) -> None:
     fails(kernel.run("%agent show"), "Usage: %agent show")
 
 
+def test_the_card_says_what_the_network_refused(kernel: Kernel, model: ScriptedModel) -> None:
+    kernel.run("%agent env walled --network good.example")
+    model.script[:] = [[call("bash", command="curl -s -m 5 http://evil.example/")], [say("No.")]]
+    id: str = kernel.run("%%agent --env walled\nGo").bundle[MIME]["session_id"]
+    card = text(kernel.run(f"%agent show {id}"))
+    row = r"the network refused +evil.example:80 \(the environment's network allows good.example only\)"
+    assert re.search(row, card)
+
+
 def test_the_files_of_a_session(kernel: Kernel, model: ScriptedModel) -> None:
     (kernel.folder / "given.csv").write_text("a\n1\n")
     id = begin(kernel, model, "filer")

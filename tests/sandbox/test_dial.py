@@ -109,7 +109,7 @@ async def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_the_systems_resolver_is_asked_by_default() -> None:
-    made.append(Dialer(Hosts((), trusted=("localhost",)), resolve=None, connect=None, environ={}))
+    made.append(Dialer(Hosts(None, trusted=("localhost",)), resolve=None, connect=None, environ={}))
     with pytest.raises(Unreachable, match="cannot be reached"):
         await made[-1].open("localhost", 1024, None, tunnel=True)
 

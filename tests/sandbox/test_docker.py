@@ -17,7 +17,7 @@ from docker.errors import DockerException
 
 from jupyter_agents.errors import SandboxError, SandboxUnavailable
 from jupyter_agents.sandbox import docker as docker_module
-from jupyter_agents.sandbox.base import Limits, Mount, Network, Sandbox, SandboxSpec
+from jupyter_agents.sandbox.base import Limits, Mount, Network, Refusal, Sandbox, SandboxSpec
 from jupyter_agents.sandbox.container import LABEL_OWNER, LABEL_SESSION
 from jupyter_agents.sandbox.dial import Stream
 from jupyter_agents.sandbox.docker import DockerProvider
@@ -441,6 +441,7 @@ async def test_the_network_is_what_the_environment_allows(image: str, spec: Sand
         return await asyncio.open_connection(*origin.sockets[0].getsockname()[:2])
 
     started: list[Egress] = []
+    told: list[Refusal] = []
 
     async def egress(spec: SandboxSpec, network: Network, directory: Path, uid: int) -> Egress:
         assert spec.session_id and spec.network is network
@@ -452,7 +453,7 @@ async def test_the_network_is_what_the_environment_allows(image: str, spec: Sand
     origin = await asyncio.start_server(serve, "127.0.0.1", 0)
     provider = DockerProvider(image=image, mounts=HOST_MOUNTS, start_egress=egress)
     async with origin:
-        sandbox = await provider.start(replace(spec, network=Network(("good.example",))))
+        sandbox = await provider.start(replace(spec, network=Network(("good.example",), told=told.append)))
         read = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode(), end='')"
         fetch = f'python3 -c "{read}"'
         assert await bash(sandbox, f"{fetch} http://good.example/") == ("hello\n", False)
@@ -462,6 +463,6 @@ async def test_the_network_is_what_the_environment_allows(image: str, spec: Sand
         assert failed and "403 Refused by the environment's network" in text
         text, failed = await bash(sandbox, "rm -f /opt/jupyter-agents/network/egress.sock")
         assert failed
-        assert [refusal.host for refusal in started[0].refused] == ["evil.example"] * 2
+        assert [refusal.host for refusal in told] == ["evil.example"] * 2
         await provider.close()
     assert not started[0].socket.exists()

@@ -68,7 +68,7 @@ def test_public_addresses_pass(address: str) -> None:
 )
 def test_literal_addresses_are_known_in_every_form(spelled: str, address: str) -> None:
     assert literal_address(spelled) == ip_address(address)
-    assert "not a public address" in (Hosts(None).refusal(spelled) or "")
+    assert "not a public address" in (Hosts(None).refusal(spelled, 80) or "")
 
 
 def test_names_are_not_literal_addresses() -> None:
@@ -98,21 +98,21 @@ def test_what_is_no_host_name(host: str) -> None:
 
 def test_limited_lets_through_what_is_listed() -> None:
     hosts = Hosts(("packages.example", "*.Example.com"))
-    assert hosts.refusal("packages.example") is None
-    assert hosts.refusal("a.example.com") is None
-    assert hosts.refusal("a.b.example.com") is None
+    assert hosts.refusal("packages.example", 80) is None
+    assert hosts.refusal("a.example.com", 80) is None
+    assert hosts.refusal("a.b.example.com", 80) is None
     for host in ("example.com", "badexample.com", "www.packages.example", "packages.example.evil.net"):
-        assert hosts.refusal(host) == (
+        assert hosts.refusal(host, 80) == (
             "the environment's network allows packages.example, *.example.com only"
         )
 
 
 def test_an_empty_list_lets_nothing_through() -> None:
-    assert "no host only" in (Hosts(()).refusal("packages.example") or "")
+    assert "no host only" in (Hosts(()).refusal("packages.example", 80) or "")
 
 
 def test_a_long_list_is_not_repeated_in_full() -> None:
-    reason = Hosts([f"h{n}.example.com" for n in range(200)]).refusal("packages.example")
+    reason = Hosts([f"h{n}.example.com" for n in range(200)]).refusal("packages.example", 80)
     assert reason is not None and "and 190 more" in reason and len(reason) < 300
 
 
@@ -120,11 +120,14 @@ def test_a_long_list_is_not_repeated_in_full() -> None:
     "host", ["localhost", "jupyter", "a.localhost", "metadata.google.internal", "printer.local"]
 )
 def test_local_names_are_refused_everywhere(host: str) -> None:
-    assert "not a public host name" in (Hosts(None).refusal(host) or "")
-    assert "not a public host name" in (Hosts((host,)).refusal(host) or "")
+    assert "not a public host name" in (Hosts(None).refusal(host, 80) or "")
+    assert "not a public host name" in (Hosts((host,)).refusal(host, 80) or "")
 
 
-def test_a_trusted_host_passes_every_rule() -> None:
-    hosts = Hosts((), trusted=("mirror.corp",))
-    assert hosts.refusal("mirror.corp") is None and hosts.trusts("mirror.corp")
-    assert hosts.refusal("other.corp") is not None and not hosts.trusts("other.corp")
+def test_a_trusted_host_may_be_private_where_it_is_allowed() -> None:
+    hosts = Hosts(None, trusted=("mirror.corp", "here.corp:3141"))
+    assert hosts.refusal("mirror.corp", 80) is None and hosts.trusts("mirror.corp", 80)
+    assert hosts.refusal("other.corp", 80) is not None and not hosts.trusts("other.corp", 80)
+    assert hosts.refusal("here.corp", 3141) is None and hosts.refusal("here.corp", 80) is not None
+    assert hosts.trusts_here("here.corp", 3141) and not hosts.trusts_here("mirror.corp", 80)
+    assert Hosts((), trusted=("mirror.corp",)).refusal("mirror.corp", 80) is not None

@@ -178,21 +178,19 @@ def test_what_is_not_built_is_refused_by_name(server: Server, feature: str, requ
     assert feature in error["message"]
 
 
-LIMITED = {"type": "cloud", "networking": {"type": "limited", "allow_package_managers": True}}
-STORED: list[tuple[str, Any, Any]] = [
-    ("agent.skills", {"skills": [{"type": "anthropic", "skill_id": "xlsx"}]}, {}),
-    ("agent.multiagent", {"multiagent": {"type": "multiagent_20261001"}}, {}),
-    ("aws_role", {"execution_identity": {"type": "aws_role", "role_arn": "arn:aws:iam::1:role/r"}}, {}),
-    ("config.networking.allow_package_managers", {}, {"config": LIMITED}),
+STORED: list[tuple[str, Any]] = [
+    ("agent.skills", {"skills": [{"type": "anthropic", "skill_id": "xlsx"}]}),
+    ("agent.multiagent", {"multiagent": {"type": "multiagent_20261001"}}),
+    ("aws_role", {"execution_identity": {"type": "aws_role", "role_arn": "arn:aws:iam::1:role/r"}}),
 ]
 
 
-@pytest.mark.parametrize(("feature", "agent", "environment"), STORED, ids=[name for name, *_ in STORED])
+@pytest.mark.parametrize(("feature", "agent"), STORED, ids=[name for name, _ in STORED])
 def test_what_cannot_run_yet_is_stored_and_starts_no_session(
-    server: Server, feature: str, agent: Any, environment: Any
+    server: Server, feature: str, agent: Any
 ) -> None:
     made = server.agent(**agent)
-    place = server.client.beta.environments.create(name=f"stored: {feature}", **environment)
+    place = server.client.beta.environments.create(name=f"stored: {feature}")
     with pytest.raises(anthropic.BadRequestError, match=feature) as caught:
         server.client.beta.sessions.create(agent=made.id, environment_id=place.id)
     body: Any = caught.value.body
