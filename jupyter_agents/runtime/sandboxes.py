@@ -205,7 +205,9 @@ class Sandboxes:
         if uses_network(environment, session["agent"], self.config):
             await self._find_outside()
         shared = self._shared(session)
-        return choice.provider if shared is None else self._together(shared["id"], choice.provider)
+        if shared is None:
+            return choice.provider
+        return self._together(shared["id"], choice.provider)
 
     def _shared(self, session: Doc) -> Doc | None:
         """The session's environment, where its sessions share a sandbox."""
