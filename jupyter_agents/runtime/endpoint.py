@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,6 +53,7 @@ class Endpoint:
         self._trait = base_url
         self._policy = policy or Policy()
         self._clients: dict[tuple[str, str], AsyncAnthropic] = {}
+        self._making = threading.Lock()
         self.own_urls: tuple[str, ...] = ()
 
     @property
@@ -96,15 +98,16 @@ class Endpoint:
 
         key = self.key()[0] or ""
         place = (self.base_url, key)
-        if place not in self._clients:
-            loopback = is_loopback(urlsplit(self.base_url).hostname)
-            self._clients[place] = anthropic.AsyncAnthropic(
-                base_url=self.base_url,
-                api_key=key,
-                max_retries=0,
-                http_client=anthropic.DefaultAsyncHttpxClient(trust_env=not loopback),
-            )
-        return self._clients[place]
+        with self._making:
+            if place not in self._clients:
+                loopback = is_loopback(urlsplit(self.base_url).hostname)
+                self._clients[place] = anthropic.AsyncAnthropic(
+                    base_url=self.base_url,
+                    api_key=key,
+                    max_retries=0,
+                    http_client=anthropic.DefaultAsyncHttpxClient(trust_env=not loopback),
+                )
+            return self._clients[place]
 
     def prepare(self) -> None:
         """Make the client ahead of the first request, where one can be made. Blocks for some 50 ms: that

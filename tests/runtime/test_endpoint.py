@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import socket
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -105,6 +108,20 @@ async def test_the_client_is_there_before_the_first_request(tmp_path: Path) -> N
     endpoint.prepare()
     with patch("anthropic.AsyncAnthropic", side_effect=AssertionError("another one")):
         assert not endpoint.client().is_closed()
+    await endpoint.close()
+
+
+async def test_threads_that_ask_at_once_get_the_same_client(tmp_path: Path) -> None:
+    endpoint = made(tmp_path, "http://127.0.0.1:1")
+    together = threading.Barrier(8)
+
+    def ask() -> Any:
+        together.wait()
+        return endpoint.client()
+
+    with ThreadPoolExecutor(8) as pool:
+        clients = [task.result() for task in [pool.submit(ask) for _ in range(8)]]
+    assert all(client is clients[0] for client in clients)
     await endpoint.close()
 
 
