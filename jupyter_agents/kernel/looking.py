@@ -85,9 +85,8 @@ class Looking(Command):
             ("workspace", str(sandbox.get("path") or sandbox.get("workspace") or "")),
         ]
         rows += [("note", str(note)) for note in sandbox.get("notes") or ()]
-        refused = [f"{one['host']}:{one['port']} ({one['reason']})" for one in sandbox.get("refused") or ()]
-        if refused:
-            rows.append(("the network refused", "; ".join(refused[-MOST_REFUSED:])))
+        for one in (sandbox.get("refused") or [])[-MOST_REFUSED:]:
+            rows.append(("the network refused", f"{one['host']}:{one['port']}: {one['reason']}"))
         if found.title:
             rows.insert(0, ("title", found.title))
         rows += [(name, value) for name, value in sorted(found.metadata.items())]

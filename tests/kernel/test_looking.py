@@ -36,7 +36,7 @@ def test_the_card_says_what_the_network_refused(kernel: Kernel, model: ScriptedM
     model.script[:] = [[call("bash", command="curl -s -m 5 http://evil.example/")], [say("No.")]]
     id: str = kernel.run("%%agent --env walled\nGo").bundle[MIME]["session_id"]
     card = text(kernel.run(f"%agent show {id}"))
-    row = r"the network refused +evil.example:80 \(the environment's network allows good.example only\)"
+    row = r"the network refused +evil.example:80: the environment's network allows good"
     assert re.search(row, card)
 
 

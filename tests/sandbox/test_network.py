@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from conformance import HERE, Kind, open_box
 
@@ -142,9 +144,8 @@ class Internet:
 
     def provider(self, kind: Kind) -> Any:
         if kind.name == "docker":
-            import docker
-
-            image = import_host_image(docker.from_env())
+            with contextlib.closing(docker.from_env()) as client:
+                image = import_host_image(client)
             return DockerProvider(image=image, mounts=HOST_MOUNTS, start_egress=self.egress)
         return BubblewrapProvider(start_egress=self.egress)
 
