@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 import pytest
@@ -94,16 +95,18 @@ async def test_no_secret_of_the_server_is_anywhere_inside(
     kind: Kind, open_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor in a file of the server's: a store and its keys are none of the sandbox's files."""
-    monkeypatch.setenv("JUPYTER_AGENTS_TOKEN", "token-0123456789")
+    secret = secrets.token_hex(16)
+    monkeypatch.setenv("JUPYTER_AGENTS_TOKEN", secret)
     store = open_path / "store"
     store.mkdir(mode=0o700)
-    (store / "credentials.json").write_text("token-0123456789")
+    (store / "credentials.json").write_text(secret)
     async with open_box(kind) as box:
         text = await box.good(
             f"set; env; cat {store}/credentials.json; ls -la {store}; "
             "cat /proc/*/cmdline /proc/*/environ /proc/*/maps 2>/dev/null | tr '\\0' '\\n'; "
-            f'grep -rs "0123""456789" {box.home} /mnt/session "$HOME" "$TMPDIR" /opt /run; true',
+            f'grep -rs "{secret[:9]}""{secret[9:]}" '
+            f'{box.home} /mnt/session "$HOME" "$TMPDIR" /opt /run; true',
             timeout_ms=60_000,
         )
-    assert "0123456789" not in text
+    assert secret not in text
     assert "JUPYTER_AGENTS_TOKEN" not in text
