@@ -122,3 +122,19 @@ def test_one_that_cannot_start_says_why(bare_environment: dict[str, str], tmp_pa
         assert re.search(r"embedded\.log", answer.errors[0])
     finally:
         kernel.close()
+
+
+def test_an_address_without_a_token_is_said_by_the_cell_and_not_by_a_thread(
+    bare_environment: dict[str, str], tmp_path: Path
+) -> None:
+    kernel = Kernel(bare_environment | {"JUPYTER_AGENTS_URL": "http://127.0.0.1:9"}, tmp_path)
+    try:
+        kernel.run("%load_ext jupyter_agents")
+        warm = "import sys, threading\n"
+        warm += "[t.join() for t in threading.enumerate() if t.name == 'jupyter-agents-import']\n"
+        answer = kernel.run(warm + "print('anthropic' in sys.modules)")
+        assert answer.printed == "True\n"
+        answer = kernel.run("%agent")
+        assert answer.status == "error" and "JUPYTER_AGENTS_TOKEN" in answer.errors[0]
+    finally:
+        kernel.close()
