@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import sys
 import threading
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class Connection:
         import anthropic
         import httpx2
 
-        direct: Any = {"trust_env": False, "transport": httpx2.HTTPTransport(trust_env=False)}
+        direct: Any = {"trust_env": False, "transport": httpx2.HTTPTransport(**self._direct())}
         return anthropic.Anthropic(
             base_url=self.base_url,
             auth_token=self.address.token,
@@ -92,12 +93,18 @@ class Connection:
         import anthropic
         import httpx2
 
-        direct: Any = {"trust_env": False, "transport": httpx2.AsyncHTTPTransport(trust_env=False)}
+        direct: Any = {"trust_env": False, "transport": httpx2.AsyncHTTPTransport(**self._direct())}
         return anthropic.AsyncAnthropic(
             base_url=self.base_url,
             auth_token=self.address.token,
             http_client=anthropic.DefaultAsyncHttpxClient(**(direct if self.is_local else {})),
         )
+
+    def _direct(self) -> dict[str, Any]:
+        """What a transport to this machine is made with: certificates are read where they are needed."""
+        if urlsplit(self.address.url).scheme == "https":
+            return {"trust_env": False}
+        return {"trust_env": False, "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}
 
     def local(self, method: str, path: str, body: object = None) -> Any:
         """Ask a local route, such as ``local("GET", "status")``, and wait for its JSON."""

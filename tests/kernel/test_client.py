@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -131,3 +132,20 @@ async def test_loopback_passes_no_proxy(monkeypatch: pytest.MonkeyPatch, echo: s
     await connection.sdk.close()
     with connection.client as sdk:
         assert sdk.get("/local/status", cast_to=object) == expected
+
+
+@pytest.mark.parametrize(("scheme", "reads"), [("http", False), ("https", True)])
+def test_certificates_are_read_only_where_they_are_needed(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, reads: bool
+) -> None:
+    read: list[object] = []
+    original = ssl.SSLContext.load_verify_locations
+
+    def load(self: ssl.SSLContext, *where: object, **more: object) -> None:
+        read.append(where or more)
+        original(self, *where, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", load)
+    connection = client.Connection(client.Address(f"{scheme}://127.0.0.1:8888/", "t", "given"))
+    assert connection.client.auth_token == connection.sdk.auth_token == "t"
+    assert bool(read) is reads

@@ -132,8 +132,8 @@ def test_an_address_without_a_token_is_said_by_the_cell_and_not_by_a_thread(
         kernel.run("%load_ext jupyter_agents")
         warm = "import sys, threading\n"
         warm += "[t.join() for t in threading.enumerate() if t.name == 'jupyter-agents-import']\n"
-        answer = kernel.run(warm + "print('anthropic' in sys.modules)")
-        assert answer.printed == "True\n"
+        answer = kernel.run(warm + "print('anthropic' in sys.modules, __import__('gc').isenabled())")
+        assert answer.printed == "True True\n"
         answer = kernel.run("%agent")
         assert answer.status == "error" and "JUPYTER_AGENTS_TOKEN" in answer.errors[0]
     finally:
