@@ -13,6 +13,7 @@ from jupyter_agents.kernel.files import Given, check, distinct, told
 from jupyter_agents.kernel.foreground import Foreground
 from jupyter_agents.kernel.notebook import Notebook
 from jupyter_agents.kernel.problems import AgentError
+from jupyter_agents.kernel.recordings import check_target
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.session import AgentSession
 from jupyter_agents.kernel.turns import WAYS_ON
@@ -71,7 +72,14 @@ def call(
 
 
 def prepare(options: Namespace) -> list[Given]:
-    """The files and variables of a call, read and checked; also put into ``options.given``."""
+    """The files and variables of a call, read and checked; also put into ``options.given``.
+
+    What could fail after the turn, and what contradicts itself, is found here, before anything is sent.
+    """
+    if options.new and options.session:
+        raise AgentError("--new begins a session and --session goes on with one: give one of the two.")
+    if options.record:
+        check_target(options.record)
     packed = [
         pack(name, value, pickle=options.pickle, max_mb=options.max_mb)
         for name, value in options.inputs.items()

@@ -43,7 +43,7 @@ def _sandboxes(found: Mapping[str, Any]) -> list[Row]:
         used = probe["kind"] == chosen["kind"] and chosen["ready"]
         needed = not chosen["ready"]
         how = "works, and is used" if used else "works" if probe["ok"] else str(probe["reason"])
-        how = how if probe["ok"] or needed else f"not needed here; {how}"
+        how = how if probe["ok"] or needed else f"not needed here: {how}"
         todo = "" if probe["ok"] else str(probe.get("remedy") or "")
         rows.append((str(probe["kind"]), bool(probe["ok"]) or not needed, how, todo))
     if not chosen["ready"]:

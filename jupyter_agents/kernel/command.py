@@ -21,6 +21,12 @@ class Command:
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return self._notebook.worker.run(work)
 
+    @staticmethod
+    def _nothing(line: str, name: str) -> None:
+        """Raises `AgentError` for words after a subcommand that takes none."""
+        if line.strip():
+            raise AgentError(f"Usage: %agent {name}")
+
     def _latest(self) -> AgentSession:
         if self._notebook.latest is None:
             raise AgentError("This notebook has no session yet; %agent sessions lists the others.")

@@ -15,7 +15,7 @@ from jupyter_agents.kernel.defining import Defining
 from jupyter_agents.kernel.looking import Looking
 from jupyter_agents.kernel.lookup import session_id
 from jupyter_agents.kernel.notebook import NOTEBOOK, Notebook
-from jupyter_agents.kernel.options import approve_parser, attach_parser
+from jupyter_agents.kernel.options import approve_parser, attach_parser, split
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.session import AgentSession
@@ -122,6 +122,7 @@ class Commands(Defining, Looking, Steering):
 
     def off(self, line: str) -> None:
         """``%agent off``"""
+        self._nothing(line, "off")
         if self._notebook.recordings.replay_from is not None:
             self._notebook.sessions.clear()
         self._notebook.recordings.off()
@@ -129,6 +130,7 @@ class Commands(Defining, Looking, Steering):
 
     def sessions(self, line: str) -> None:
         """``%agent sessions``"""
+        self._nothing(line, "sessions")
         found = self._notebook.worker.run(_list(self._notebook.connect(), 20))
         own = {session.id for session in self._notebook.sessions.values()}
         if not found:
@@ -163,7 +165,12 @@ class Commands(Defining, Looking, Steering):
 
     def interrupt(self, line: str) -> None:
         """``%agent interrupt``: stop the latest session's turn."""
+        self._nothing(line, "interrupt")
         session = self._latest()
+        if not self._notebook.worker.run(_has_turn(session)):
+            raise AgentError(
+                f"{session.name} is not at work and waits for nothing: there is nothing to stop."
+            )
         self._notebook.worker.run(session.interrupt())
         self._say(f"The turn of {session.id} is being stopped.")
 
@@ -252,7 +259,7 @@ class Commands(Defining, Looking, Steering):
 
     @staticmethod
     def _one(line: str, usage: str) -> str:
-        words = line.split()
+        words = split(line)
         if len(words) != 1:
             raise AgentError(f"Usage: %agent {usage}")
         return words[0]
@@ -265,6 +272,12 @@ async def _find(connection: Connection, id: str) -> AgentSession:
 
 async def _list(connection: Connection, limit: int) -> list[Any]:
     return list((await connection.sdk.beta.sessions.list(limit=limit)).data)
+
+
+async def _has_turn(session: AgentSession) -> bool:
+    """Whether a turn runs, or waits for an answer."""
+    _, turn = last_turn(await session.history())
+    return turn is not None and not turn.over
 
 
 async def _awaited(work: Any) -> Any:

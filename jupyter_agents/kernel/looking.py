@@ -38,13 +38,13 @@ class Looking(Command):
 
     def cost(self, line: str) -> Sheet:
         """``%agent cost``: tokens and list cost of each session, and in all."""
-        if line.strip():
-            raise AgentError("Usage: %agent cost")
+        self._nothing(line, "cost")
         self._notebook.connect()
         return self._wait(self._cost())
 
     def doctor(self, line: str) -> status.State:
         """``%agent doctor``: everything is probed anew."""
+        self._nothing(line, "doctor")
         connection = self._notebook.connect()
         report = self._wait(connection.get("doctor"))
         return checkup.report(report, connection.base_url, connection.address.origin)
@@ -121,8 +121,13 @@ class Looking(Command):
             mount = getattr(resource, "mount_path", None)
             if mount:
                 rows.append((str(mount), "", "given to the agent"))
-        note = f"The folder is {sandbox.get('path') or there}." if rows else "It has made no files."
-        return Sheet(f"Files of {id}", ("file", "size", "how"), rows, numbers=(1,), note=note)
+        note = (
+            f"The folder is {sandbox.get('path') or there}."
+            if rows
+            else "It was given no files and has made none."
+        )
+        columns = ("file", "size", "how") if rows else ()
+        return Sheet(f"Files of {id}", columns, rows, numbers=(1,), note=note)
 
     async def _cost(self) -> Sheet:
         own = {session.id for session in self._notebook.sessions.values()}

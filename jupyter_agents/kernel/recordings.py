@@ -24,18 +24,18 @@ class Recordings:
     def __init__(self) -> None:
         self.record_to: Path | None = None
         folder = os.environ.get("JUPYTER_AGENTS_REPLAY")
-        self.replay_from = Path(folder).expanduser() if folder else None
+        self.replay_from = _path(folder) if folder else None
         self._targets: dict[str, Path] = {}
 
     def record(self, folder: str) -> None:
         """From now on keep a run file of every session in `folder`."""
-        path = Path(folder).expanduser()
+        path = _path(folder)
         path.mkdir(parents=True, exist_ok=True)
         self.record_to, self.replay_from = path, None
 
     def replay(self, folder: str) -> None:
         """From now on answer new sessions from the run files in `folder` (or from one file)."""
-        path = Path(folder).expanduser()
+        path = _path(folder)
         run_files(path)
         self.record_to, self.replay_from = None, path
 
@@ -45,7 +45,7 @@ class Recordings:
 
     async def before(self, session: AgentSession, is_new: bool, replay: str | None) -> None:
         """Give the session its recording, before its turn."""
-        source = Path(replay) if replay else self.replay_from if is_new else None
+        source = _path(replay) if replay else self.replay_from if is_new else None
         if source is None:
             return
         for path in run_files(source):
@@ -55,7 +55,7 @@ class Recordings:
 
     async def after(self, session: AgentSession, record: str | None) -> None:
         """Write the session's run file, after its turn."""
-        targets = [Path(record)] if record else []
+        targets = [_path(record)] if record else []
         if self.record_to is not None:
             targets.append(self._target(session, self.record_to))
         if not targets:
@@ -75,6 +75,23 @@ class Recordings:
                 number += 1
             self._targets[session.id] = folder / f"{slug}-{number}{SUFFIX}"
         return self._targets[session.id]
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def check_target(file: str) -> None:
+    """Raises `AgentError` where no run file can be written to `file`; makes the folder that it lies in."""
+    path = _path(file)
+    if path.is_dir():
+        raise AgentError(f"{file} is a folder: name a file for the recording, such as {path / 'x'}{SUFFIX}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AgentError(f"No recording can be written to {file}: {error.strerror}.") from None
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise AgentError(f"No recording can be written to {file}: it is not yours to write.")
 
 
 def run_files(source: Path) -> list[Path]:

@@ -131,7 +131,9 @@ def tool(
 
 def _need_function(function: Any) -> None:
     if isinstance(function, type) or not callable(function) or not hasattr(function, "__name__"):
-        raise AgentError(f"A tool is a function; {str(function)[:100]!r} is none.")
+        raise AgentError(
+            f"A tool is a function; {str(function)[:100]!r} is of the type {type(function).__name__}."
+        )
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise AgentError(f"{function.__name__}: a tool cannot yield; return a list.")
 

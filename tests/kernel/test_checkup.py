@@ -32,7 +32,7 @@ def lines(doc: dict[str, Any]) -> str:
 def test_all_is_well() -> None:
     text = lines(found())
     assert "Everything works." in text and "✗" not in text
-    assert "not needed here; no engine" in text
+    assert "not needed here: no engine" in text
     assert "bubblewrap works, and is used" in text
     assert "2.0 kB used in /data, 5.0 GB free" in text
     assert f"jupyter-agents {__version__}" in text

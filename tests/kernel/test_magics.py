@@ -236,6 +236,25 @@ def test_an_unknown_agent_is_answered_with_the_close_matches(kernel: Kernel) -> 
         ("%agent replay nowhere", "There is no run file"),
         ("%agent login sk-ant-x", "Do not write the key"),
         ("%agent login", "Nobody can type a key here"),
+        ("%agent off now", "Usage: %agent off"),
+        ("%agent doctor all", "Usage: %agent doctor"),
+        ("%agent sessions mine", "Usage: %agent sessions"),
+        ("%agent interrupt it", "Usage: %agent interrupt"),
+        ("%agent record", "Usage: %agent record DIR"),
+        ("%%agent --new --session abcd\nHi", "give one of the two"),
+        ("%%agent --record .\nHi", "is a folder: name a file"),
+        ("%%agent --record /proc/none/x\nHi", "No recording can be written to /proc/none/x"),
+        ("%%agent --tool __name__\nHi", "is of the type str"),
+        ("%%agent --on-ask maybe\nHi", "'wait', 'return', 'deny', 'allow', 'fail'"),
+        ("%%agent --max-turns 0\nHi", "'0' is not a whole number above 0"),
+        ("%%agent --timeout soon\nHi", "'soon' is not a number above 0"),
+        ("%%agent --budget free\nHi", "'free' is not an amount in dollars"),
+        ("%%agent --max-mb 0\nHi", "'0' is not a number above 0"),
+        ("%%agent --ask ,\nHi", "names no tool"),
+        ("%%agent --ask bsh\nHi", "the agent has no tool 'bsh'"),
+        ("%%agent -o class\nHi", "is not a variable's name"),
+        ("%%agent -i nope\nHi", "There is no variable 'nope'"),
+        ('%%agent "open\nHi', "A quotation mark is not closed"),
     ],
 )
 def test_bad_input_is_one_clear_message(kernel: Kernel, cell: str, says: str) -> None:
@@ -321,6 +340,15 @@ def test_a_message_that_meets_the_budget_ends_its_cell(kernel: Kernel, model: Sc
     model.script[:] = [Reply([say("Dear.")], usage=dear)]
     assert kernel.run("%%agent saver --budget 0.10\nOne").status == "ok"
     fails(kernel.run("%%agent saver\nTwo"), "budget is reached")
+
+
+def test_an_interrupt_says_when_there_is_nothing_to_stop(kernel: Kernel, model: ScriptedModel) -> None:
+    model.script[:] = [[say("Done.")], [call("bash", command="true")]]
+    kernel.run("%%agent --new\nOne")
+    fails(kernel.run("%agent interrupt"), "there is nothing to stop")
+    assert kernel.run("%%agent --ask bash --on-ask return\nTwo").status == "ok"
+    answer = kernel.run("%agent interrupt")
+    assert answer.status == "ok" and "is being stopped" in answer.printed
 
 
 def test_a_new_kernel_may_begin_with_any_command(environment: dict[str, str], workspace: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from jupyter_agents.kernel.problems import AgentError
-from jupyter_agents.kernel.recordings import Recordings, run_files
+from jupyter_agents.kernel.recordings import Recordings, check_target, run_files
 from jupyter_agents.testing import ScriptedModel, call, say
 from tests.kernel.conftest import Kernel
 
@@ -68,6 +69,15 @@ def test_a_recording_has_no_key(kernel: Kernel, model: ScriptedModel) -> None:
     script(model)
     kernel.run("%%agent --new --record secret.agentrun\nCount")
     assert "sk-test-key" not in (kernel.folder / "secret.agentrun").read_text()
+
+
+def test_a_recording_that_cannot_be_written_is_said_before_the_turn(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for wrong in (tmp_path, tmp_path / "file" / "x.agentrun", Path("/proc/self/none/x")):
+        with pytest.raises(AgentError, match=re.escape(str(wrong))):
+            check_target(str(wrong))
+    check_target(str(tmp_path / "new" / "x.agentrun"))
+    assert (tmp_path / "new").is_dir()
 
 
 def test_run_files_are_found(tmp_path: Path) -> None:
