@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from jupyter_agents.runtime.answering import ask
 from jupyter_agents.runtime.cleanup import size
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.sandbox import cgroup, landlock
@@ -24,7 +25,7 @@ from jupyter_agents.sandbox.choose import Choice
 from jupyter_agents.sandbox.leftovers import of_dead_servers
 from jupyter_agents.store.database import NETWORK_FILE_SYSTEMS, SCHEMA_VERSION, file_system
 
-ASK_SECONDS = 10.0
+PROGRAM_SECONDS = 10.0
 PARTS = {"database": "agents.db*", "blobs": "blobs", "uploads": "uploads", "runs": "runs"}
 
 
@@ -77,8 +78,6 @@ def lab_extension() -> Check:
 
 async def model(endpoint: Endpoint, default_model: str, replay: Path | None) -> Check:
     """The endpoint and its key: both are tried, by asking which models there are."""
-    from anthropic import APIConnectionError, APIError, AuthenticationError, PermissionDeniedError
-
     if replay is not None:
         return Check("model", "ok", f"replayed from {replay}; no model is asked")
     found = endpoint.status(default_model)
@@ -86,18 +85,10 @@ async def model(endpoint: Endpoint, default_model: str, replay: Path | None) -> 
     if found["problem"]:
         return Check("model", "note", how, found["problem"])
     try:
-        await endpoint.client().with_options(timeout=ASK_SECONDS).models.list(limit=1)
-    except (AuthenticationError, PermissionDeniedError):
-        return Check("model", "note", f"{how}; the key is refused", "Run `%agent login` with another key.")
-    except APIConnectionError:
-        return Check(
-            "model", "note", f"{how}; nothing answers there", "Is the address right, and the network?"
-        )
-    except (APIError, ValueError):
-        return Check("model", "ok", f"{how}; it answers, without a list of its models")
+        asked = await ask(endpoint)
     finally:
         await endpoint.close()
-    return Check("model", "ok", f"{how}; it answers")
+    return Check("model", "ok" if asked.ok else "note", f"{how}; {asked.how}", asked.todo)
 
 
 def sandboxes(choice: Choice) -> list[Check]:
@@ -138,7 +129,7 @@ def program(name: str, todo: str) -> Check:
     if path is None:
         return Check(name, "note", "not found", todo)
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=ASK_SECONDS)
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=PROGRAM_SECONDS)
         said = (done.stdout or done.stderr).splitlines()
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
         said = []

@@ -80,9 +80,10 @@ class Commands(Defining, Looking, Steering):
         """``%agent``"""
         connection = self._notebook.connect()
         found = self._notebook.worker.run(connection.get("status"))
-        replay = found.get("replay") or self._notebook.recordings.replay_from
+        recordings = self._notebook.recordings
+        replay = found.get("replay") or recordings.replay_from
         return status.state(
-            found | {"replay": replay},
+            found | {"replay": replay, "replay_problem": recordings.problem()},
             connection.base_url,
             connection.address.origin,
             len(self._notebook.sessions),

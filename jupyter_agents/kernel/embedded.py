@@ -126,11 +126,16 @@ def _log_file() -> Path:
     from jupyter_core.paths import jupyter_data_dir
 
     data = os.environ.get("JUPYTER_AGENTS_DATA_DIR") or f"{jupyter_data_dir()}/jupyter-agents"
-    folder = Path(data) / "log"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / "embedded.log"
-    if not path.exists() or path.stat().st_size > LOG_LIMIT:
-        _write_private(path, "")
+    path = Path(data) / "log" / "embedded.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists() or path.stat().st_size > LOG_LIMIT:
+            _write_private(path, "")
+    except OSError as error:
+        raise UserError(
+            f"The data folder {data} cannot be used: {error.strerror}. "
+            "Set JUPYTER_AGENTS_DATA_DIR to a folder of yours."
+        ) from None
     return path
 
 

@@ -72,13 +72,18 @@ def explain(error: Exception) -> AgentError:
             return AgentError("The server did not answer in time. Try again.")
         case anthropic.APIConnectionError():
             return AgentError(
-                "The server of this notebook cannot be reached. "
+                f"The server of this notebook, {_place(error)}, cannot be reached. "
                 f"If it was stopped, start it again and restart the kernel.{_proxy(error)}"
             )
         case OSError():
             return AgentError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
         case _:
             raise error
+
+
+def _place(error: anthropic.APIConnectionError) -> str:
+    url = error.request.url
+    return f"{url.scheme}://{url.netloc.decode()}"
 
 
 def _proxy(error: anthropic.APIConnectionError) -> str:

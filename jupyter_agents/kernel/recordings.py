@@ -43,6 +43,16 @@ class Recordings:
         """Neither record nor replay."""
         self.record_to = self.replay_from = None
 
+    def problem(self) -> str | None:
+        """Why nothing can be replayed, where a replay is wanted."""
+        if self.replay_from is None:
+            return None
+        try:
+            run_files(self.replay_from)
+        except AgentError as error:
+            return str(error)
+        return None
+
     async def before(self, session: AgentSession, is_new: bool, replay: str | None) -> None:
         """Give the session its recording, before its turn."""
         source = _path(replay) if replay else self.replay_from if is_new else None

@@ -75,13 +75,16 @@ def server_row(status: Mapping[str, Any], base_url: str, origin: str) -> Row:
 
 
 def model_row(status: Mapping[str, Any]) -> Row:
-    """The model's endpoint, and what to do where it cannot be asked."""
+    """The model's endpoint, and what to do where it cannot be asked, or was and did not answer."""
     model = status["model"]
     if status.get("replay"):
-        return ("model", True, f"replayed from {status['replay']}; no model is asked", "")
+        problem = status.get("replay_problem") or ""
+        return ("model", not problem, f"replayed from {status['replay']}; no model is asked", problem)
     how = f"{model['default_model']} at {model['base_url']}, {KEYS.get(model['key'], model['key'])}"
+    if "how" in model:
+        how = f"{how}; {model['how']}"
     if model["ready"]:
-        return ("model", True, how, _local(model))
+        return ("model", model.get("answers", True), how, str(model.get("todo") or _local(model)))
     return ("model", False, how, f"{model.get('problem') or ''} {OR_REPLAY}".strip())
 
 

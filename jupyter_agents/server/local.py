@@ -15,6 +15,8 @@ from tornado.web import authenticated
 from jupyter_agents import __version__
 from jupyter_agents.errors import InvalidRequest, TooLarge
 from jupyter_agents.runtime import exchanges
+from jupyter_agents.runtime.answering import ask
+from jupyter_agents.runtime.cleanup import size
 from jupyter_agents.runtime.context import Context
 from jupyter_agents.runtime.replay import LARGEST_RUN_FILE
 from jupyter_agents.runtime.runfile import MIME
@@ -83,6 +85,9 @@ class Doctor(Handler):
         choice = await asyncio.shield(context.sandboxes.choice(context.config.defaults.sandbox))
         usage = await asyncio.to_thread(_disk, context.config.data_dir)
         report = await status(context, embedded=self.settings["jupyter_agents_embedded"])
+        if report["model"]["ready"] and report["replay"] is None:
+            asked = await ask(context.endpoint)
+            report["model"] |= {"answers": asked.ok, "how": asked.how, "todo": asked.todo}
         report["probes"] = [
             {"kind": p.kind, "ok": p.ok, "reason": p.reason, "remedy": p.remedy} for p in choice.probes
         ]
@@ -90,12 +95,7 @@ class Doctor(Handler):
 
 
 def _disk(folder: Path) -> Doc:
-    sizes = {
-        path.name: sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
-        if path.is_dir()
-        else path.stat().st_size
-        for path in folder.iterdir()
-    }
+    sizes = {path.name: size(path) for path in folder.iterdir()}
     return {"used_bytes": sizes, "free_bytes": shutil.disk_usage(folder).free}
 
 

@@ -109,6 +109,18 @@ def test_one_that_the_administrator_forbids_is_one_sentence_in_the_cell(
         kernel.close()
 
 
+def test_a_data_folder_that_cannot_be_used_is_named(bare_environment: dict[str, str], tmp_path: Path) -> None:
+    kernel = Kernel(bare_environment | {"JUPYTER_AGENTS_DATA_DIR": "/proc/none"}, tmp_path)
+    try:
+        kernel.run("%load_ext jupyter_agents")
+        answer = kernel.run("%agent")
+        assert answer.status == "error"
+        assert "The data folder /proc/none cannot be used" in answer.errors[0]
+        assert "Set JUPYTER_AGENTS_DATA_DIR" in answer.errors[0]
+    finally:
+        kernel.close()
+
+
 def test_one_that_cannot_start_says_why(bare_environment: dict[str, str], tmp_path: Path) -> None:
     broken = bare_environment | {"JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
     (tmp_path / "config").mkdir()

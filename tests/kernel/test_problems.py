@@ -28,7 +28,8 @@ def test_the_message_of_the_server_is_what_is_said() -> None:
 def test_what_is_said_of_other_errors() -> None:
     refused = anthropic.AuthenticationError("401", response=answer(401), body=None)
     assert "token" in str(explain(refused))
-    assert "cannot be reached" in str(explain(anthropic.APIConnectionError(request=REQUEST)))
+    gone = anthropic.APIConnectionError(request=httpx2.Request("GET", "http://me:secret@127.0.0.1:8/x"))
+    assert "notebook, http://127.0.0.1:8, cannot be reached" in str(explain(gone))
     assert "in time" in str(explain(anthropic.APITimeoutError(request=REQUEST)))
     assert str(explain(UserError("plain"))) == "plain"
     assert str(explain(FileNotFoundError(2, "No such file", "x"))) == "No such file: x"

@@ -56,6 +56,18 @@ def test_a_replay_needs_no_model() -> None:
     assert "no model is asked" in lines(status(replay="runs", model={"ready": False}))
 
 
+def test_a_replay_without_run_files_is_a_fault() -> None:
+    text = lines(status(replay="/nowhere", replay_problem="There is no run file (*.agentrun) at /nowhere."))
+    assert "✗ model" in text and "no run file" in text
+
+
+def test_an_endpoint_that_was_asked() -> None:
+    text = lines(status(model={"answers": True, "how": "it answers", "todo": ""}))
+    assert "✓ model" in text and "key from %agent login; it answers" in text
+    text = lines(status(model={"answers": False, "how": "nothing answers there", "todo": "Check it."}))
+    assert "✗ model" in text and "nothing answers there" in text and "Check it." in text
+
+
 def test_the_table_is_escaped() -> None:
     drawn = state(status(version="<b>"), "http://x", "<i>", 0)._repr_html_()
     assert "<b>" not in drawn

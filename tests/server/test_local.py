@@ -31,6 +31,7 @@ def test_doctor(server: Server) -> None:
     found = local(server, "doctor")
     assert {p["kind"]: p["ok"] for p in found["probes"]}["bubblewrap"] is True
     assert found["disk"]["free_bytes"] > 0 and "agents.db" in found["disk"]["used_bytes"]
+    assert found["model"]["answers"] is True and found["model"]["how"].startswith("it answers")
 
 
 def test_credentials(server: Server) -> None:
