@@ -29,6 +29,12 @@ def _docker() -> str | None:
     return None
 
 
+def _dockerd() -> str | None:
+    if shutil.which("dockerd") is None:
+        return "no dockerd is installed"
+    return None if os.geteuid() == 0 else "an engine of one's own needs root"
+
+
 def _bwrap() -> str | None:
     found = shutil.which("bwrap")
     if found is None:
@@ -52,6 +58,7 @@ def _chromium() -> str | None:
 
 PROBES: dict[str, Callable[[], str | None]] = {
     "docker": _docker,
+    "dockerd": _dockerd,
     "bwrap": _bwrap,
     "landlock": _landlock,
     "chromium": _chromium,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,8 @@ Doc = dict[str, Any]
 
 IMAGE = f"{keys.PREFIX}image"
 
+AGAIN_SECONDS = 5.0
+
 Told = Callable[[Refusal], None]
 Providers = Callable[[], Sequence[SandboxProvider]]
 
@@ -52,6 +55,7 @@ class Sandboxes:
         allowed = config.policy.allows_kind
         self.providers = tuple(one for one in providers() if allowed(one.kind))
         self.choices: dict[str, asyncio.Task[Choice]] = {}
+        self._chosen_at: dict[str, float] = {}
         self.pythons: dict[str, tuple[Path, ...]] = {}
         self.shared: dict[str, Shared] = {}
         self.catalog = catalog
@@ -79,10 +83,21 @@ class Sandboxes:
         await asyncio.gather(*(p.close() for p in self.providers), return_exceptions=True)
 
     def choice(self, wanted: str) -> asyncio.Task[Choice]:
-        """Which provider serves ``auto`` or a kind; probed once."""
-        if wanted not in self.choices:
-            self.choices[wanted] = asyncio.create_task(choose(self.providers, wanted))
+        """Which provider serves ``auto`` or a kind; where none does, that is looked at again when asked."""
+        if wanted not in self.choices or self._outdated(wanted):
+            self.choices[wanted] = asyncio.create_task(self._choose(wanted))
         return self.choices[wanted]
+
+    async def _choose(self, wanted: str) -> Choice:
+        choice = await choose(self.providers, wanted)
+        self._chosen_at[wanted] = time.monotonic()
+        return choice
+
+    def _outdated(self, wanted: str) -> bool:
+        task = self.choices[wanted]
+        if not task.done() or task.cancelled() or task.result().provider is not None:
+            return False
+        return time.monotonic() - self._chosen_at[wanted] > AGAIN_SECONDS
 
     def check_environment(self, environment: Doc) -> None:
         """Raises `InvalidRequest` for metadata of ours that cannot be served."""

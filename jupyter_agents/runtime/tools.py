@@ -43,6 +43,10 @@ Doc = dict[str, Any]
 NOT_RECORDED = (
     "{}: this session plays a recording, which has no result of this call. A replay never asks the web."
 )
+ENDED = (
+    "{} This call may have run, wholly or in part. The next call has a new sandbox with the same "
+    "workspace; its shell begins anew."
+)
 STARTING_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -152,7 +156,7 @@ class SessionTools:
             raise
         except SandboxUnavailable as error:
             await self._drop(sandbox)
-            raise SandboxUnavailable(str(error), was_running=True) from None
+            raise SandboxUnavailable(ENDED.format(error), was_running=True) from None
         changes = await self._changed()
         lost = await self._outputs.register(self._workspace)
         refused = self.refusals.take()

@@ -12,41 +12,32 @@ Source: docs/architecture.md, docs/decisions.md (sandbox and network).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from functools import partial
+import time
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import docker
 
 from ..domain.packages import MANAGERS
-from ..errors import SandboxError
+from ..errors import SandboxError, SandboxUnavailable
 from . import engine
-from .attach import AttachChannel
+from .assembly import Container, StartEgress, Workshop
 from .base import Mount, Network, Probe, Sandbox, SandboxSpec
-from .container import create_request
-from .counters import LimitWatch, size_text
 from .derive import Derived, Deriver, prune
 from .egress import Egress, start_egress
-from .embedded import find_cover
 from .installs import Installs
-from .mounts import add_file, lay_out
 from .once import Once
 from .reaper import process_alive, process_owner
-from .tools import ToolhostSandbox, write_zipapp
-from .watchdog import Watchdog
+from .remains import Remains
 from .workspace import make_workspace
 
 DEFAULT_IMAGE = "jupyter-agents/sandbox:latest"
 PROBE_SECONDS = 30.0
 ENGINE_SECONDS = 30
-
-T = TypeVar("T")
-StartEgress = Callable[[SandboxSpec, Network, Path, int], Awaitable[Egress]]
+RESTART_SECONDS = 10.0
+ASK_SECONDS = 0.25
 
 
 def _from_env() -> docker.DockerClient:
@@ -106,10 +97,8 @@ class DockerProvider:
         self._mounts = tuple(mounts)
         self._client_factory = client_factory
         self._start_egress = start_egress
-        self._client: docker.DockerClient | None = None
-        self._rootless = False
+        self._workshop: Workshop | None = None
         self._connecting = asyncio.Lock()
-        self._running: set[ToolhostSandbox] = set()
         self._installs = installs or Installs()
         self._images = Once[Derived]()
 
@@ -131,92 +120,34 @@ class DockerProvider:
         return Probe(self.kind, True, f"A container of {self._image} ran a command.")
 
     async def start(self, spec: SandboxSpec) -> Sandbox:
-        """Start a container. Raises `SandboxUnavailable` with what to do."""
-        client = await self._connect()
-        derived = await self._with_packages(client, spec) if spec.packages else None
-        uid, gid = self._identity(spec)
-        directory = Path(tempfile.mkdtemp(prefix=f"jupyter-agents-{os.getpid()}-", dir=self._directory))
-        async with contextlib.AsyncExitStack() as undo:
-            undo.push_async_callback(asyncio.to_thread, shutil.rmtree, directory, True)
-            network = None
-            if spec.network is not None:
-                egress = await self._start_egress(spec, spec.network, directory / "network", uid)
-                undo.push_async_callback(egress.close)
-                network = egress.socket
-            mounts = await asyncio.to_thread(lay_out, spec)
-            cover, notes = await asyncio.to_thread(find_cover, spec)
-            request = create_request(
-                client.api,
-                spec,
-                image=derived.name if derived else spec.image or self._image,
-                user=f"{uid}:{gid}",
-                owner=self._owner,
-                toolhost=write_zipapp(directory),
-                network=network,
-                mounts=[*self._mounts, *mounts],
-                cover=cover,
-                runtime=self._runtime,
-            )
-            name = request["name"]
+        """Start a container. Raises `SandboxUnavailable` with what to do.
 
-            async def explain(stderr: str) -> str:
-                memory = size_text(spec.limits.memory)
-                return await asyncio.to_thread(engine.why_ended, client, name, memory, stderr)
+        An engine that answered before and is away is waited for, as it may be starting again.
+        """
+        shop = await self._connect()
+        deadline = time.monotonic() + RESTART_SECONDS
+        while True:
+            try:
+                await asyncio.to_thread(shop.remains.clear)
+                return await self._start(shop, spec)
+            except SandboxUnavailable as error:
+                there = not isinstance(error, engine.Away)
+                there = there and await asyncio.to_thread(engine.answers, shop.client)
+                if there or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(ASK_SECONDS)
 
-            async def add(mount: Mount) -> None:
-                with engine.in_words():
-                    await asyncio.to_thread(add_file, client, name, spec, mount)
-
-            async def freeze(stop: bool) -> None:
-                await asyncio.to_thread(engine.freeze, client, name, stop)
-
-            undo.push_async_callback(asyncio.to_thread, engine.remove, client, name)
-            await _settled(engine.create, client, request)
-            where, version = engine.endpoint(client), client.api.api_version
-            channel = await AttachChannel.open(where, version, name, explain)
-            undo.push_async_callback(channel.close)
-            pid = await _settled(engine.start, client, name)
-            undone = undo.pop_all()
-
-        counters = LimitWatch(pid, spec.limits)
-
-        def limit_hit() -> str | None:
-            return counters.hit() or disk.limit_hit()
-
-        async def clean_up() -> None:
-            self._running.discard(sandbox)
-            await disk.close()
-            await undone.aclose()
-
-        sandbox = ToolhostSandbox(
-            channel,
-            kind=self.kind,
-            notes=notes,
-            image=derived.digest if derived else None,
-            limits=spec.limits,
-            limit_hit=limit_hit,
-            add_file=add,
-            freeze=freeze,
-            memory=partial(asyncio.to_thread, engine.memory, client, name),
-            on_close=clean_up,
-        )
-        disk = Watchdog(
-            pid,
-            spec.limits,
-            spec.workspace,
-            keepers=0,
-            processes=False,
-            busy=lambda: sandbox.busy,
-            stop=sandbox.cancel,
-        )
-        self._running.add(sandbox)
-        await sandbox.start()
-        return sandbox
+    async def _start(self, shop: Workshop, spec: SandboxSpec) -> Sandbox:
+        derived = await self._with_packages(shop.client, spec) if spec.packages else None
+        image = derived.name if derived else spec.image or self._image
+        container = await Container.start(shop, spec, image, derived.digest if derived else None)
+        container.watch()
+        return container.sandbox
 
     async def image_problem(self, image: str) -> str | None:
         """Why no container can be made of `image`; see `base.ImageProvider`."""
         try:
-            client = await self._connect()
+            client = (await self._connect()).client
             await asyncio.to_thread(engine.find_image, client, image)
         except engine.Unusable as error:
             return None if error.remedy == engine.START_IT else str(error)
@@ -226,21 +157,22 @@ class DockerProvider:
 
     async def reap(self) -> int:
         """Remove the containers whose server is dead; returns how many there were."""
-        client = await self._connect()
+        client = (await self._connect()).client
         return await asyncio.to_thread(engine.reap, client, self._owner, self._owner_alive)
 
     async def prune(self, wanted: Collection[str]) -> list[tuple[str, int]]:
         """Remove the images with packages that nobody wants; see `derive.prune`."""
-        client = await self._connect()
+        client = (await self._connect()).client
         return await asyncio.to_thread(prune, client, self._installs.store, wanted)
 
     async def close(self) -> None:
         """End all sandboxes of this provider."""
         await self._images.close()
-        await asyncio.gather(*(sandbox.close() for sandbox in tuple(self._running)))
-        if self._client is not None:
-            await asyncio.to_thread(self._client.close)
-            self._client = None
+        shop, self._workshop = self._workshop, None
+        if shop is not None:
+            await asyncio.gather(*(sandbox.close() for sandbox in tuple(shop.running)))
+            await asyncio.to_thread(shop.remains.close)
+            await asyncio.to_thread(shop.client.close)
 
     async def _with_packages(self, client: docker.DockerClient, spec: SandboxSpec) -> Derived:
         base = spec.image or self._image
@@ -248,16 +180,21 @@ class DockerProvider:
         found = await asyncio.to_thread(deriver.find)
         return found or await self._images.get(deriver.key, deriver.build, spec.told)
 
-    def _identity(self, spec: SandboxSpec) -> tuple[int, int]:
-        if self._rootless:
-            return 0, 0
-        return (spec.uid, spec.uid) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
-
-    async def _connect(self) -> docker.DockerClient:
+    async def _connect(self) -> Workshop:
         async with self._connecting:
-            if self._client is None:
-                self._client, self._rootless = await asyncio.to_thread(engine.connect, self._client_factory)
-            return self._client
+            if self._workshop is None:
+                client, rootless = await asyncio.to_thread(engine.connect, self._client_factory)
+                self._workshop = Workshop(
+                    client,
+                    rootless,
+                    Remains(client),
+                    self._owner,
+                    self._mounts,
+                    self._runtime,
+                    self._directory,
+                    self._start_egress,
+                )
+            return self._workshop
 
     async def _try(self) -> None:
         with tempfile.TemporaryDirectory(
@@ -279,13 +216,3 @@ class DockerProvider:
                     "The engine must run on this machine and see the directory "
                     f"{self._directory or tempfile.gettempdir()}.",
                 )
-
-
-async def _settled(function: Callable[..., T], *arguments: object) -> T:
-    """Run in a thread; when cancelled, wait for its end first, so that it can be undone."""
-    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise

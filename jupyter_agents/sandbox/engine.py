@@ -43,6 +43,13 @@ class Unusable(SandboxUnavailable):
         self.remedy = remedy
 
 
+class Away(Unusable):
+    """The engine does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The Docker engine does not answer.", START_IT)
+
+
 @contextlib.contextmanager
 def in_words() -> Iterator[None]:
     """Turn the ``docker`` package's errors into `SandboxUnavailable`."""
@@ -52,7 +59,7 @@ def in_words() -> Iterator[None]:
         said = str(error.explanation or error)[:500]
         raise SandboxUnavailable(f"The Docker engine refused: {said}") from None
     except (DockerException, RequestException):
-        raise Unusable("The Docker engine does not answer.", START_IT) from None
+        raise Away from None
 
 
 def connect(factory: Callable[[], DockerClient]) -> tuple[DockerClient, bool]:
@@ -129,10 +136,22 @@ def memory(client: DockerClient, name: str) -> int | None:
     return None
 
 
-def remove(client: DockerClient, name: str) -> None:
-    """Kill and remove a container, if it is there and the engine is. Never raises."""
+def answers(client: DockerClient) -> bool:
+    """Whether the engine answers. Never raises."""
     with contextlib.suppress(DockerException, RequestException):
+        return bool(client.api.ping())
+    return False
+
+
+def remove(client: DockerClient, name: str) -> bool:
+    """Kill and remove a container; whether it is gone, or going. Never raises."""
+    try:
         client.api.remove_container(name, force=True, v=True)
+    except APIError as error:
+        return error.status_code in (404, 409)
+    except (DockerException, RequestException):
+        return False
+    return True
 
 
 def why_ended(client: DockerClient, name: str, memory: str, stderr: str) -> str:

@@ -444,7 +444,7 @@ async def test_the_network_is_what_the_environment_allows(image: str, spec: Sand
     told: list[Refusal] = []
 
     async def egress(spec: SandboxSpec, network: Network, directory: Path, uid: int) -> Egress:
-        assert spec.session_id and spec.network is network
+        assert spec.session_id and spec.network == network
         started.append(
             await start_egress(network, directory, uid=uid, resolve=resolve, connect=connect, environ={})
         )
