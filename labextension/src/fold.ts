@@ -1,5 +1,5 @@
 /**
- * Events of one turn -> transcript; the twin of jupyter_agents/kernel/transcript.py.
+ * Events of one turn -> transcript; the twin of jupyter_agents/cell/fold.py.
  *
  * | event | effect |
  * |---|---|
