@@ -81,6 +81,17 @@ def fold(transcript: Transcript, event: Event) -> Transcript:
     return replace(after, first_at=after.first_at or at, last_at=at) if at else after
 
 
+def ends(event: Event) -> bool:
+    """Whether a turn is over with `event`; one that waits for an answer is not."""
+    match event.get("type"):
+        case "session.status_idle":
+            return (event.get("stop_reason") or {}).get("type") != "requires_action"
+        case "session.status_terminated" | "session.deleted":
+            return True
+        case _:
+            return False
+
+
 def _open(transcript: Transcript, event: Event) -> Transcript:
     first = transcript.first_event_id
     if event.get("type") != "user.message" or first not in (None, event.get("id")):
