@@ -22,6 +22,7 @@ from jupyter_agents.server import (
     local,
     resources,
     sessions,
+    snapshots,
     threads,
     unbuilt,
 )
@@ -58,6 +59,7 @@ def test_every_route_that_is_not_built_is_documented() -> None:
 def test_every_local_route_is_documented() -> None:
     for pattern, _ in [
         *local.ROUTES,
+        *snapshots.ROUTES,
         *health.ROUTES,
         *archives.ROUTES,
         *approvals.ROUTES,

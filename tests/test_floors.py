@@ -20,9 +20,10 @@ FLOORS: dict[str, set[str]] = {
     "store": BASE | {"domain"},
     "sandbox": BASE | {"domain"},
     "runtime": BASE | {"domain", "store", "sandbox"},
-    "server": BASE | {"domain", "store", "sandbox", "runtime"},
-    "kernel": BASE,
-    "commands": BASE | {"domain", "store", "sandbox", "runtime", "server", "kernel"},
+    "cell": BASE,
+    "server": BASE | {"domain", "store", "sandbox", "runtime", "cell"},
+    "kernel": BASE | {"cell"},
+    "commands": BASE | {"domain", "store", "sandbox", "runtime", "cell", "server", "kernel"},
     "cli": BASE | {"server", "kernel", "commands"},
     "__init__": {"_version", "server", "kernel"},
 }

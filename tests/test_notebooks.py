@@ -17,8 +17,8 @@ import nbformat
 import papermill
 import pytest
 
-from jupyter_agents.kernel.snapshot import MIME
-from jupyter_agents.kernel.words import HOW_TO_ANSWER
+from jupyter_agents.cell.snapshot import MIME
+from jupyter_agents.cell.words import HOW_TO_ANSWER
 
 formats: Any = nbformat
 exporters: Any = nbconvert

@@ -81,8 +81,8 @@ async def examine(arguments: argparse.Namespace) -> Doc:
 
 
 def _print(report: Doc) -> None:
+    from jupyter_agents.cell.words import size, visible
     from jupyter_agents.commands import servers
-    from jupyter_agents.kernel.words import size, visible
 
     checks: list[Doc] = report["checks"]
     width = max(len(check["name"]) for check in checks)

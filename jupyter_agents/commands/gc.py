@@ -151,6 +151,6 @@ def _count(text: str) -> int:
 
 
 def _size(number: int) -> str:
-    from jupyter_agents.kernel.words import size
+    from jupyter_agents.cell.words import size
 
     return size(number)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from jupyter_agents.kernel.words import size
+from jupyter_agents.cell.words import size
 
 Doc = dict[str, Any]
 

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def show(arguments: argparse.Namespace) -> int:
     """Print one session's transcript."""
-    from jupyter_agents.kernel import plain
+    from jupyter_agents.cell import plain
 
     path = Path(arguments.session)
     if path.suffix == ".agentrun":
@@ -134,7 +134,8 @@ def summary(doc: Doc) -> Doc:
 
 def transcripts(events: Iterable[Doc]) -> Iterator[Any]:
     """A session's turns, each as the fold of the kernel and the browser shows it."""
-    from jupyter_agents.kernel.transcript import Transcript, fold
+    from jupyter_agents.cell.fold import fold
+    from jupyter_agents.cell.transcript import Transcript
 
     turn = Transcript()
     for event in events:
@@ -195,7 +196,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _visible(text: str) -> str:
-    from jupyter_agents.kernel.words import visible
+    from jupyter_agents.cell.words import visible
 
     return visible(text)
 

@@ -12,6 +12,7 @@ from dataclasses import fields
 from os import PathLike
 from typing import Any
 
+from jupyter_agents.cell.transcript import stopping
 from jupyter_agents.kernel import front
 from jupyter_agents.kernel.agents import DEFAULT_AGENT, Definition
 from jupyter_agents.kernel.call import call, open_session, prepare
@@ -26,7 +27,6 @@ from jupyter_agents.kernel.notebook import current
 from jupyter_agents.kernel.problems import AgentError, Interrupted, explain
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.toolbox import of_functions
-from jupyter_agents.kernel.transcript import stopping
 
 DRAW_SECONDS = 0.1
 

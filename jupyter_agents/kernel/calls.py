@@ -12,11 +12,12 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from jupyter_agents.kernel import toolcall, words
+from jupyter_agents.cell import words
+from jupyter_agents.cell.snapshot import cut_text
+from jupyter_agents.cell.steps import Tool
+from jupyter_agents.kernel import toolcall
 from jupyter_agents.kernel.desk import Desk, Stopped
 from jupyter_agents.kernel.session import text
-from jupyter_agents.kernel.snapshot import cut_text
-from jupyter_agents.kernel.steps import Tool
 from jupyter_agents.kernel.tool import KernelTool
 from jupyter_agents.kernel.worker import Worker
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_agents import __version__
-from jupyter_agents.kernel import words
+from jupyter_agents.cell import words
 from jupyter_agents.kernel.status import Row, State, model_row, server_row
 
 FULL = 1_000_000_000

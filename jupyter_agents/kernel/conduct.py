@@ -15,11 +15,11 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from jupyter_agents.cell.glance import previews
+from jupyter_agents.cell.steps import Tool
 from jupyter_agents.kernel.calls import Calls
-from jupyter_agents.kernel.glance import previews
 from jupyter_agents.kernel.run import Run, RunFile
 from jupyter_agents.kernel.session import AgentSession, text
-from jupyter_agents.kernel.steps import Tool
 
 ON_ASK = ("wait", "return", "deny", "allow", "fail")
 NOBODY = "Nobody is there to approve: this notebook runs without input."

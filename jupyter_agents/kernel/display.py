@@ -12,7 +12,7 @@ import time
 from typing import Any, Protocol
 from uuid import uuid4
 
-from jupyter_agents.kernel.plain import lasting
+from jupyter_agents.cell.plain import lasting
 from jupyter_agents.kernel.run import Run
 
 INTERVAL_SECONDS = 0.1

@@ -12,14 +12,14 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from typing import Any
 
+from jupyter_agents.cell.steps import Notice
+from jupyter_agents.cell.transcript import stopping
 from jupyter_agents.kernel.calls import Calls
 from jupyter_agents.kernel.conduct import conduct
 from jupyter_agents.kernel.desk import Desk
 from jupyter_agents.kernel.display import RunDisplay
 from jupyter_agents.kernel.problems import Interrupted, RunFailed
 from jupyter_agents.kernel.run import Run
-from jupyter_agents.kernel.steps import Notice
-from jupyter_agents.kernel.transcript import stopping
 from jupyter_agents.kernel.worker import Worker
 
 STOP_SECONDS = 10.0

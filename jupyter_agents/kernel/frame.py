@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jupyter_agents.cell.transcript import TOKENS, elapsed, plain
 from jupyter_agents.kernel.load import need
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.requests import Request
-from jupyter_agents.kernel.transcript import TOKENS, elapsed, plain
 
 Doc = dict[str, Any]
 

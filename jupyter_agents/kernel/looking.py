@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jupyter_agents.kernel import agents, checkup, definition, status, turns, words
+from jupyter_agents.cell import words
+from jupyter_agents.kernel import agents, checkup, definition, status, turns
 from jupyter_agents.kernel.command import Command
 from jupyter_agents.kernel.lookup import SHORTEST, session_id
 from jupyter_agents.kernel.problems import AgentError

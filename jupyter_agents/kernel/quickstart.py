@@ -19,8 +19,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from jupyter_agents.cell.plain import lasting
 from jupyter_agents.errors import UserError
-from jupyter_agents.kernel.plain import lasting
 
 MIME = "application/vnd.jupyter-agents.run+json"
 MODEL_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "JUPYTER_AGENTS_MODEL_URL")

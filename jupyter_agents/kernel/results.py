@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jupyter_agents.cell.snapshot import cut_text
 from jupyter_agents.kernel import images, tables
-from jupyter_agents.kernel.snapshot import cut_text
 
 LONGEST_TEXT = 100_000
 MOST_PARTS = 20

@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from jupyter_agents.cell import snapshot, words
+from jupyter_agents.cell.fold import fold
+from jupyter_agents.cell.transcript import Transcript, cut, mark
 from jupyter_agents.errors import UserError
-from jupyter_agents.kernel import frame, load, script, show, snapshot, words
+from jupyter_agents.kernel import frame, load, script, show
 from jupyter_agents.kernel.requests import Request, Requests
 from jupyter_agents.kernel.timing import Timing, timing
-from jupyter_agents.kernel.transcript import Transcript, cut, fold, mark
 
 if TYPE_CHECKING:
     from jupyter_agents.kernel.session import AgentSession
@@ -215,7 +217,7 @@ class Run:
             self.events.append(event)
 
     def mark(self, id: str, **changes: Any) -> None:
-        """Note what only this kernel knows of a call that it runs (jupyter_agents.kernel.steps.Tool)."""
+        """Note what only this kernel knows of a call that it runs (jupyter_agents.cell.steps.Tool)."""
         self.transcript = mark(self.transcript, id, **changes)
 
     def abandon(self) -> None:

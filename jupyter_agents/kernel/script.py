@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pprint import pformat
 from typing import TYPE_CHECKING, Any
 
+from jupyter_agents.cell.fold import fold
+from jupyter_agents.cell.transcript import Transcript
 from jupyter_agents.kernel.agents import MAX_TURNS
-from jupyter_agents.kernel.transcript import Transcript, fold
 
 if TYPE_CHECKING:
     from jupyter_agents.kernel.session import AgentSession

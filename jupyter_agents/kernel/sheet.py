@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
-from jupyter_agents.kernel.words import visible
+from jupyter_agents.cell.words import visible
 
 WIDEST = 60
 LONGEST = 2_000

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from html import escape
 
+from jupyter_agents.cell.words import visible
 from jupyter_agents.kernel.sheet import caption
-from jupyter_agents.kernel.words import visible
 
 CONTEXT = 3
 MOST_LINES = 2_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from jupyter_agents.kernel import words
+from jupyter_agents.cell import words
 from jupyter_agents.kernel.problems import OR_REPLAY
 from jupyter_agents.kernel.sheet import plain
 from jupyter_agents.kernel.skew import skew

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from jupyter_agents.kernel.transcript import TOOL_RESULTS, TOOL_USES, elapsed
+from jupyter_agents.cell.fold import TOOL_RESULTS, TOOL_USES
+from jupyter_agents.cell.transcript import elapsed
 
 Event = Mapping[str, Any]
 

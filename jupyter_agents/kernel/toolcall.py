@@ -14,12 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from jupyter_agents.cell.snapshot import cut_text
 from jupyter_agents.kernel import results
 from jupyter_agents.kernel.capture import captured
 from jupyter_agents.kernel.deadline import OutOfTime, within
 from jupyter_agents.kernel.images import BadImage
 from jupyter_agents.kernel.schema import BadArguments
-from jupyter_agents.kernel.snapshot import cut_text
 from jupyter_agents.kernel.tool import KernelTool
 
 LONGEST_ERROR = 10_000

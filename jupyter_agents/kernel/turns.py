@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from jupyter_agents.kernel import words
+from jupyter_agents.cell import words
+from jupyter_agents.cell.fold import fold
+from jupyter_agents.cell.transcript import Transcript
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.session import AgentSession
-from jupyter_agents.kernel.transcript import Transcript, fold
 
 WAYS_ON = (
     "answer with %agent approve or %agent deny REASON, stop it with %agent interrupt, "

@@ -28,6 +28,7 @@ from jupyter_agents.server import (
     openapi,
     resources,
     sessions,
+    snapshots,
     threads,
 )
 from jupyter_agents.server.rates import Rates
@@ -64,7 +65,7 @@ class JupyterAgents(Traits, ExtensionApp):
         """Register the routes; what is none of them answers 404 in the wire's shape."""
         modules: Sequence[Any] = (
             *(agents, environments, sessions, events, threads, resources, files),
-            *(local, health, archives, approvals, front_ends, openapi),
+            *(local, snapshots, health, archives, approvals, front_ends, openapi),
         )
         routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])

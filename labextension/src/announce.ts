@@ -7,6 +7,8 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 
 import { Api, AnswerError } from './api';
+import type { IDocument } from './notebooks';
+import { closed, opened } from './notebooks';
 
 /** The server forgets a page that says nothing for 150 s. */
 const AGAIN = 60_000;
@@ -14,6 +16,7 @@ const AGAIN = 60_000;
 /** The part of a notebook's context that is looked at. */
 interface IContext {
   readonly path: string;
+  readonly model: IDocument;
   readonly pathChanged: ISignal;
   readonly disposed: ISignal;
   readonly sessionContext: {
@@ -48,12 +51,18 @@ export function announce(context: IContext, api: Pick<Api, 'announce'>): void {
       unknown = reason instanceof AnswerError && reason.status === 404 ? kernel : null;
     });
   };
+  const know = (): void => opened(ownPath(context.path), context.model);
   const timer = window.setInterval(say, AGAIN);
   const { sessionContext } = context;
   sessionContext.kernelChanged.connect(say);
   sessionContext.connectionStatusChanged.connect(say);
   context.pathChanged.connect(say);
-  context.disposed.connect(() => window.clearInterval(timer));
+  context.pathChanged.connect(know);
+  context.disposed.connect(() => {
+    window.clearInterval(timer);
+    closed(context.model);
+  });
+  know();
   say();
 }
 

@@ -6,9 +6,10 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { IApprovals, IWaitingCall } from './approvals';
 import { readApprovals } from './approvals';
 import type { IEvent } from './fold';
-import type { IProducedFile } from './model';
+import type { Forms } from './keeper';
+import type { IBlock, IRun } from './model';
 import { frames } from './sse';
-import { bag, list, numberOrNull, text, textOrNull } from './wire';
+import { bag, list, text } from './wire';
 import type { Bag } from './wire';
 
 const PAGE_SIZE = '1000';
@@ -76,66 +77,28 @@ export class Api {
     return streamed(response, watch);
   }
 
-  /** The files that a session's turns changed since an event, as JupyterLab can open them. */
-  async files(
-    sessionId: string,
-    firstEventId: string,
-    signal: AbortSignal
-  ): Promise<IProducedFile[]> {
-    const root = `local/sessions/${sessionId}`;
-    const [changes, sandbox] = await Promise.all([
-      this._json(`${root}/changes`, `?after=${firstEventId}`, signal),
-      this._json(`${root}/sandbox`, '', signal)
-    ]);
-    const folder = textOrNull(bag(sandbox).path);
-    const files = new Map<string, IProducedFile>();
-    for (const change of list(bag(changes).data).map(bag)) {
-      const path = text(change.path);
-      files.delete(path);
-      if (path && change.kind !== 'deleted') {
-        files.set(path, {
-          path,
-          size: numberOrNull(change.size),
-          file_id: null,
-          url: folder === null ? null : `${folder}/${path}`
-        });
-      }
-    }
-    return [...files.values()];
+  /** Whether a session belongs to the notebook at that path. */
+  async tied(sessionId: string, notebook: string, signal: AbortSignal): Promise<boolean> {
+    const answer = await this._json(...approvalsOf(sessionId, notebook), signal);
+    return readApprovals(answer).tied;
   }
 
-  /** The first bytes of a file below the server's root, at most one more than `limit`; null where it is not served. */
-  async head(path: string, limit: number, signal: AbortSignal): Promise<Blob | null> {
-    const url = URLExt.join(this._settings.baseUrl, 'files', URLExt.encodeParts(path));
-    const init = { cache: 'no-cache', headers: { Range: `bytes=0-${limit}` }, signal } as const;
-    const response = await ServerConnection.makeRequest(url, init, this._settings);
-    if (!response.ok || !response.body) {
-      await response.body?.cancel();
-      return null;
-    }
-    const parts: BlobPart[] = [];
-    let size = 0;
-    const reader = response.body.getReader();
-    try {
-      while (size <= limit) {
-        const { done, value } = await reader.read();
-        if (done) {
-          break;
-        }
-        parts.push(value);
-        size += value.length;
-      }
-    } finally {
-      await reader.cancel().catch(() => undefined);
-    }
-    return new Blob(parts).slice(0, limit + 1);
+  /** A turn in all the forms of a cell's output, as the server draws it. */
+  async snapshot(
+    run: IRun,
+    notebook: string,
+    shown: Readonly<Record<string, readonly IBlock[]>>,
+    signal: AbortSignal
+  ): Promise<Forms> {
+    const path = `local/sessions/${run.sessionId}/turns/${run.firstEventId}/snapshot`;
+    const answer = await this._post(path, { notebook, shown }, signal);
+    return bag(bag(await answer.json()).data);
   }
 
   /** What waits in a session, who answered what, and whether the session is that notebook's. */
   async approvals(sessionId: string, notebook: string): Promise<IApprovals> {
-    const search = URLExt.objectToQueryString({ notebook });
-    const path = `local/sessions/${sessionId}/approvals`;
-    return readApprovals(await this._json(path, search, AbortSignal.timeout(PATIENCE)));
+    const patience = AbortSignal.timeout(PATIENCE);
+    return readApprovals(await this._json(...approvalsOf(sessionId, notebook), patience));
   }
 
   /** Lets a waiting call run, or not. */
@@ -168,14 +131,18 @@ export class Api {
     await this._post(`local/front-ends/${kernel}`, { version: VERSION, notebook });
   }
 
-  private async _post(path: string, body: unknown): Promise<void> {
+  private async _post(
+    path: string,
+    body: unknown,
+    signal: AbortSignal = AbortSignal.timeout(PATIENCE)
+  ): Promise<Response> {
     const { baseUrl } = this._settings;
     const init = {
       method: 'POST',
       cache: 'no-cache',
       headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(PATIENCE)
+      signal
     } as const;
     let response: Response;
     try {
@@ -189,6 +156,7 @@ export class Api {
       const message = text(bag(bag(said).error).message);
       throw new AnswerError(response.status, message || `The server answered ${response.status}.`);
     }
+    return response;
   }
 
   private async _json(path: string, search: string, signal: AbortSignal): Promise<unknown> {
@@ -217,6 +185,12 @@ export class Api {
     }
     return response;
   }
+}
+
+/** The path and the search of the question what waits in a session for a notebook. */
+function approvalsOf(sessionId: string, notebook: string): [string, string] {
+  const search = URLExt.objectToQueryString({ notebook });
+  return [`local/sessions/${sessionId}/approvals`, search];
 }
 
 async function* streamed(response: Response, watch: AbortController): AsyncGenerator<IEvent> {

@@ -1,5 +1,5 @@
 /**
- * Events of one turn -> transcript; the twin of jupyter_agents/kernel/transcript.py.
+ * Events of one turn -> transcript; the twin of jupyter_agents/cell/fold.py.
  *
  * | event | effect |
  * |---|---|
@@ -18,12 +18,13 @@
  * before the turn's first `user.message`, or after its end.
  */
 
+import { Calls } from './calls';
 import type { ITokens, ITranscript, TurnStatus } from './model';
 import { EMPTY_FOOTER } from './model';
 import { Previews } from './previews';
 import { StepList } from './steplist';
 import type { Bag } from './wire';
-import { bag, blocks, list, plain, seconds, text, time } from './wire';
+import { bag, list, plain, seconds, text, time } from './wire';
 
 /** An event of the wire; its fields are checked where they are read. */
 export interface IEvent {
@@ -43,7 +44,6 @@ const TOKEN_KEYS = [
   'cache_creation_input_tokens'
 ] as const;
 
-const INTERRUPTED = 'Tool execution was interrupted before completion';
 const COMPACTED = 'Earlier context was summarised to make room.';
 
 /** The fold with its memory; `transcript` is a fresh value after each event that changed it. */
@@ -126,24 +126,24 @@ export class Fold {
       case 'agent.tool_use':
       case 'agent.mcp_tool_use':
       case 'agent.custom_tool_use':
-        this._openCall(type, id, at, event);
+        this._calls.open(type, id, at, event);
         break;
       case 'agent.tool_result':
       case 'user.tool_result':
-        this._closeCall(text(event.tool_use_id), at, event);
+        this._calls.close(text(event.tool_use_id), at, event);
         break;
       case 'agent.mcp_tool_result':
-        this._closeCall(text(event.mcp_tool_use_id), at, event);
+        this._calls.close(text(event.mcp_tool_use_id), at, event);
         break;
       case 'user.custom_tool_result':
-        this._closeCall(text(event.custom_tool_use_id), at, event);
+        this._calls.close(text(event.custom_tool_use_id), at, event);
         break;
       case 'user.tool_confirmation':
-        this._confirm(id, at, event);
+        this._calls.confirm(id, at, event);
         break;
       case 'user.interrupt':
         this._interrupted = true;
-        this._steps.put({ kind: 'notice', id, level: 'info', text: this._stopped() });
+        this._steps.put({ kind: 'notice', id, level: 'info', text: this._calls.stopped() });
         break;
       case 'session.error':
         this._putError(id, bag(event.error));
@@ -178,76 +178,6 @@ export class Fold {
     }
   }
 
-  private _openCall(type: string, id: string, at: number | null, event: IEvent): void {
-    const waits = type === 'agent.custom_tool_use' || event.evaluated_permission === 'ask';
-    const denied = event.evaluated_permission === 'deny';
-    this._begun.set(id, at);
-    this._steps.put({
-      kind: 'tool',
-      id,
-      name: text(event.name),
-      server: type === 'agent.mcp_tool_use' ? text(event.mcp_server_name) : null,
-      input: bag(event.input),
-      status: waits ? 'waiting' : denied ? 'denied' : 'running',
-      output: [],
-      seconds: null
-    });
-  }
-
-  private _closeCall(id: string, at: number | null, event: IEvent): void {
-    const step = this._steps.tool(id);
-    if (!step) {
-      return;
-    }
-    const denied = step.status === 'denied';
-    const failed = event.is_error === true;
-    const stopped = failed && plain(event.content).startsWith(INTERRUPTED);
-    const ended = stopped ? 'interrupted' : failed ? 'error' : 'ok';
-    const unbegun = denied || (stopped && step.status === 'waiting');
-    this._steps.put({
-      ...step,
-      status: denied ? 'denied' : ended,
-      output: blocks(event.content),
-      seconds: unbegun ? null : seconds(this._begun.get(id) ?? null, at)
-    });
-  }
-
-  private _stopped(): string {
-    for (const step of this._steps.all()) {
-      if (step.kind !== 'tool') {
-        continue;
-      }
-      const interrupted = step.status === 'interrupted';
-      if (step.status === 'waiting' || (interrupted && step.seconds === null)) {
-        return `Stopped while ${step.name} waited for an answer.`;
-      }
-      if (step.status === 'running' || interrupted) {
-        return `Stopped while running ${step.name}.`;
-      }
-    }
-    return 'Stopped while the model was at work.';
-  }
-
-  private _confirm(id: string, at: number | null, event: IEvent): void {
-    const step = this._steps.tool(text(event.tool_use_id));
-    if (!step) {
-      return;
-    }
-    if (event.result === 'allow') {
-      this._begun.set(step.id, at);
-      this._steps.put({ ...step, status: 'running' });
-      return;
-    }
-    this._steps.put({ ...step, status: 'denied' });
-    const reason = text(event.deny_message);
-    this._steps.put({
-      kind: 'notice',
-      id,
-      level: 'info',
-      text: `Denied: ${step.name}` + (reason ? `. ${reason}` : '')
-    });
-  }
-
   private _putError(id: string, error: Bag): void {
     const retrying = bag(error.retry_status).type === 'retrying';
     this._steps.put({
@@ -275,21 +205,12 @@ export class Fold {
       return;
     }
     this._status = 'waiting';
-    for (const id of list(reason.event_ids)) {
-      const step = this._steps.tool(text(id));
-      if (step?.status === 'running') {
-        this._steps.put({ ...step, status: 'waiting' });
-      }
-    }
+    this._calls.wait(list(reason.event_ids).map(text));
   }
 
   private _end(status: TurnStatus): void {
     this._previews.close();
-    for (const step of this._steps.all()) {
-      if (step.kind === 'tool' && (step.status === 'running' || step.status === 'waiting')) {
-        this._steps.put({ ...step, status: 'interrupted' });
-      }
-    }
+    this._calls.cut();
     this._status = status;
     this._ended = true;
   }
@@ -300,7 +221,7 @@ export class Fold {
 
   private readonly _steps = new StepList();
   private readonly _previews = new Previews(this._steps);
-  private readonly _begun = new Map<string, number | null>();
+  private readonly _calls = new Calls(this._steps);
   private readonly _seen = new Set<string>();
   private _transcript: ITranscript | null = null;
   private _status: TurnStatus = 'running';

@@ -6,6 +6,8 @@ import type { IToolStep, ITranscript } from './model';
 
 /** Where events come from; `Api` is one. */
 export interface ISource {
+  /** Whether the session belongs to the notebook at that path. */
+  tied(sessionId: string, notebook: string, signal: AbortSignal): Promise<boolean>;
   history(sessionId: string, firstEventId: string, signal: AbortSignal): Promise<IEvent[]>;
   follow(sessionId: string, signal: AbortSignal): Promise<AsyncIterable<IEvent>>;
 }
@@ -13,9 +15,11 @@ export interface ISource {
 export interface ITurn {
   readonly sessionId: string;
   readonly firstEventId: string;
+  /** The path of the notebook that shows it: a session of another one is not followed. */
+  readonly notebook: string;
 }
 
-/** How a following ended: with the turn, or because the server does not have it. */
+/** How a following ended: with the turn, or because the server does not have it for this notebook. */
 export type Outcome = 'ended' | 'absent';
 
 /** A browser allows six connections to a server; JupyterLab needs most of them. */
@@ -44,10 +48,15 @@ export async function followTurn(
       changed(() => fold.transcript);
     }
   };
+  const { sessionId, firstEventId, notebook } = turn;
+  let tied = false;
   let pause = FIRST_PAUSE;
   for (;;) {
     try {
-      const { sessionId, firstEventId } = turn;
+      tied ||= await source.tied(sessionId, notebook, signal);
+      if (!tied) {
+        return 'absent';
+      }
       const events = await source.history(sessionId, firstEventId, signal);
       if (!events.length) {
         return 'absent';
@@ -111,7 +120,8 @@ function refused(error: unknown): boolean {
   return typeof status === 'number' && status >= 400 && status < 500 && status !== 429;
 }
 
-async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+/** Waits; a machine that is back on the network need not wait to the end. */
+export async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
     const clear = (): void => {
@@ -129,7 +139,6 @@ async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
     };
     const timer = setTimeout(wake, milliseconds);
     signal.addEventListener('abort', stop);
-    // A machine that wakes up need not wait for the rest of a long pause.
     window.addEventListener('online', wake);
   });
 }

@@ -20,11 +20,13 @@ import type {
 } from './model';
 import { bag, blocks, list, numberOrNull, text, textOrNull } from './wire';
 import type { Bag } from './wire';
-import { COLUMNS, ROWS } from './tables';
 
 export const MAX_STEPS = 2000;
 export const MAX_BLOCKS = 50;
 export const MAX_FILES = 200;
+
+const ROWS = 10;
+const COLUMNS = 20;
 
 const MAX_DATA = 1_000_000;
 const PICTURES: ReadonlySet<string> = new Set([

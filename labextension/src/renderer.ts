@@ -8,10 +8,10 @@ import { ownPath } from './announce';
 import { Api } from './api';
 import { Desk } from './approvals';
 import { el } from './dom';
-import { withPreviews } from './glance';
+import { Keeper } from './keeper';
 import { followTurn, further } from './live';
 import { markdownDrawer } from './markdown';
-import type { IProducedFile, IRun, ITranscript } from './model';
+import type { IRun, ITranscript } from './model';
 import { goesOn, MIME_TYPE } from './model';
 import { normalise } from './normalise';
 import { opener } from './opener';
@@ -38,6 +38,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     // The interface of a resolver does not name its path, but JupyterLab's has one.
     const path = (options.resolver as { path?: unknown } | null)?.path;
     this._notebook = typeof path === 'string' ? ownPath(path) : '';
+    this._keeper = new Keeper(_api, this._notebook);
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
@@ -54,10 +55,10 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     }
     if (other) {
       this._own = null;
-      this._files = [];
       this._desk = this._deskOf(run);
     }
     this._run = run;
+    this._model = model;
     this._absent &&= !other;
     this._waitForNews();
     if (run.live && !this._following && !this._absent) {
@@ -69,6 +70,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   override dispose(): void {
     if (!this.isDisposed) {
       this._stop();
+      this._keeper.release();
       window.clearTimeout(this._timer);
       window.cancelAnimationFrame(this._frame);
     }
@@ -96,14 +98,12 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
       this._schedule();
     };
     try {
-      const turn = { sessionId, firstEventId };
+      await this._keeper.begin(firstEventId, signal);
+      const turn = { sessionId, firstEventId, notebook: this._notebook };
       const outcome = await followTurn(this._api, turn, changed, signal);
       this._absent = outcome === 'absent';
-      if (outcome === 'ended' && !run.transcript.files.length) {
-        this._files = await this._api.files(sessionId, firstEventId, signal).catch(() => []);
-        this._schedule();
-        const read = this._api.head.bind(this._api);
-        this._files = await withPreviews(this._files, read, signal);
+      if (outcome === 'ended' && this._run && this._model) {
+        await this._keeper.keep(this._run, this._model, signal);
       }
     } catch {
       return;
@@ -173,16 +173,16 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     if (!this._own) {
       return run.transcript;
     }
-    const best = further(this._own(), run.transcript);
-    return best.files.length ? best : { ...best, files: this._files };
+    return further(this._own(), run.transcript);
   }
 
   private readonly _view: TranscriptView;
   private readonly _notebook: string;
+  private readonly _keeper: Keeper;
   private _desk: Desk | null = null;
   private _run: IRun | null = null;
+  private _model: IRenderMime.IMimeModel | null = null;
   private _own: (() => ITranscript) | null = null;
-  private _files: readonly IProducedFile[] = [];
   private _following: AbortController | null = null;
   private _absent = false;
   private _left = false;

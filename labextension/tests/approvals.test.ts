@@ -231,6 +231,7 @@ describe('an announcement', () => {
     const sessionContext = { session, kernelChanged: signal, connectionStatusChanged: signal };
     const context = {
       path: 'RTC:a/b.ipynb',
+      model: { dirty: false },
       pathChanged: signal,
       disposed: signal,
       sessionContext

@@ -10,7 +10,7 @@ import type { IToolStep, ITranscript } from '../src/model';
 const page = new EventTarget();
 Object.assign(globalThis, { window: page });
 
-const TURN = { sessionId: 'sesn_1', firstEventId: 'user' };
+const TURN = { sessionId: 'sesn_1', firstEventId: 'user', notebook: 'here.ipynb' };
 
 function event(type: string, id: string, second: number, fields: object = {}): IEvent {
   return { type, id, processed_at: `2026-10-01T09:00:0${second}.000000Z`, ...fields };
@@ -26,12 +26,17 @@ interface IScript {
   readonly histories: (IEvent[] | Error)[];
   /** What each stream gives before it breaks. */
   readonly streams: IEvent[][];
+  /** Whether the session is the notebook's own. */
+  readonly tied?: boolean;
 }
 
 function source(script: IScript): ISource & { calls: string[]; open: number } {
   const result = {
     calls: [] as string[],
     open: 0,
+    async tied(): Promise<boolean> {
+      return script.tied ?? true;
+    },
     async history(): Promise<IEvent[]> {
       result.calls.push('history');
       const next = script.histories.length > 1 ? script.histories.shift()! : script.histories[0]!;
@@ -122,6 +127,11 @@ describe('followTurn', () => {
     expect([outcome, last]).toEqual(['absent', null]);
   });
 
+  it('leaves a session of another notebook alone', async () => {
+    const { outcome, calls } = await run({ histories: [[USER]], streams: [], tied: false });
+    expect([outcome, calls]).toEqual(['absent', []]);
+  });
+
   it('lists again at once when the machine is back on the network', async () => {
     jest.useFakeTimers();
     const given = source({ histories: [answer(503), [USER, IDLE]], streams: [] });
@@ -149,6 +159,7 @@ describe('followTurn', () => {
     jest.useFakeTimers();
     const stop = new AbortController();
     const never: ISource = {
+      tied: async () => true,
       history: async () => [USER],
       follow: async (_, signal) =>
         (async function* () {

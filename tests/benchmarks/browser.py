@@ -16,8 +16,8 @@ from typing import Any
 
 import nbformat
 
-from jupyter_agents.kernel import snapshot
-from jupyter_agents.kernel.transcript import fold_all
+from jupyter_agents.cell import snapshot
+from jupyter_agents.cell.fold import fold_all
 from tests.benchmarks.table import Row, percentile
 from tests.browser.lab import Lab, open_notebook, open_with_kernel, started
 from tests.browser.test_live import ANSWER, IDLE, PROMPT, live_run

@@ -3,145 +3,127 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.browser.lab import MIME, Lab, open_notebook, open_with_kernel
-from tests.browser.runs import FIRST_EVENT_ID, run, text, tool
-
-
-@pytest.fixture
-def session_id() -> Iterator[str]:
-    yield f"sesn_01{time.time_ns():022d}"
+from jupyter_agents.testing import Reply, call, say
+from tests.browser.lab import MIME, Place, open_notebook, open_with_kernel
+from tests.browser.relay import relayed
+from tests.browser.runs import run, text, tool
+from tests.browser.sessions import WAIT, Mouth, Session, Streams
 
 
-def event(type: str, id: str, second: float, **fields: Any) -> dict[str, Any]:
-    stamp = f"2026-10-01T09:00:{second:09.6f}Z"
-    return {"id": f"sevt_01{id:1<24}", "type": type, "processed_at": stamp, **fields}
-
-
-def words(value: str) -> list[dict[str, str]]:
-    return [{"type": "text", "text": value}]
-
-
-PROMPT = event("user.message", "", 1, content=words("Do it."))
-PROMPT["id"] = FIRST_EVENT_ID
-USE = event("agent.tool_use", "use", 2, name="bash", input={"command": "echo live"})
-RESULT = event("agent.tool_result", "res", 3.5, tool_use_id=USE["id"], content=words("live\n"))
-IDLE = event("session.status_idle", "idle", 9, stop_reason={"type": "end_turn"})
-ANSWER = event("agent.message", "msg", 8, content=words("It is **done**."))
-
-
-def live_run(session_id: str, *steps: dict[str, Any]) -> dict[str, Any]:
-    payload = run(*steps, live=True, status="running")
-    return {**payload, "session_id": session_id}
-
-
-def wait_for(lab: Lab, session_id: str, **counts: int) -> None:
-    deadline = time.monotonic() + 15
-    while counts.items() - lab.streams(session_id).items():
-        assert time.monotonic() < deadline, (counts, lab.streams(session_id))
-        time.sleep(0.05)
-
-
-def test_the_output_follows_the_server_to_the_turns_end(lab: Lab, page: Any, session_id: str) -> None:
-    earlier = event("agent.message", "before", 0, content=words("An earlier turn."))
-    lab.send(session_id, earlier, PROMPT, USE)
-    open_notebook(page, lab.notebook("live.ipynb", live_run(session_id)))
+def test_the_output_follows_the_server_to_the_turns_end(place: Place, page: Any) -> None:
+    streams, mouth, session = Streams(page), Mouth(), Session(place)
+    session.begin([say("An earlier turn.")])
+    session.until("session.status_idle")
+    turn = session.begin([call("bash", command=f"echo 12 > plot.txt; {WAIT}")], Reply([mouth.block]))
+    session.until("agent.tool_use")
+    open_notebook(page, session.notebook(turn))
     shown = page.locator(".ja-run")
     shown.locator(".ja-card[data-status=running]").wait_for()
     assert "earlier turn" not in shown.inner_text()
-    wait_for(lab, session_id, open=1)
+    streams.wait(1)
 
-    lab.send(session_id, RESULT)
+    session.go()
     shown.locator(".ja-card[data-status=ok]").wait_for()
-    assert shown.locator(".ja-seconds").inner_text() == "1.5 s"
+    assert shown.locator(".ja-seconds").inner_text().endswith(("ms", "s"))
 
     shown.locator(".ja-summary").click()
-    start = {"type": "event_start", "event": {"type": "agent.message", "id": ANSWER["id"]}}
-    lab.send(session_id, start)
-    for piece in ("It is ", "**do", "ne**"):
-        content = {"type": "text", "text": piece}
-        delta = {"type": "content_delta", "index": 0, "content": content}
-        lab.send(session_id, {"type": "event_delta", "event_id": ANSWER["id"], "delta": delta})
+    mouth.say("It is ", "**do", "ne**")
     shown.locator(".ja-partial strong", has_text="done").wait_for()
-    lab.send(session_id, ANSWER, IDLE)
+    mouth.say(".")
+    mouth.close()
     shown.locator(".ja-turn-done").wait_for()
     shown.locator(".ja-text:not(.ja-partial)").wait_for()
     assert shown.locator(".ja-card[open]").count() == 1, "an open card stays open"
     assert shown.locator(".ja-text").inner_text().strip() == "It is done."
     assert shown.locator("[aria-live=polite]").text_content() == "It is **done**. Done"
-    wait_for(lab, session_id, open=0, opened=1)
+    streams.wait(0)
+    assert streams.opened == 1
 
-    link = shown.locator("a.ja-file-name")
+    link = shown.locator("a.ja-file-name", has_text="plot.txt")
     link.wait_for()
-    assert link.get_attribute("href").endswith("/agents/coder-abc123/outputs/plot.txt")
+    assert "/files/agents/" in link.get_attribute("href")
+    assert shown.locator(".ja-card[open]").count() == 1, "and when the end is kept"
 
 
-def test_a_broken_stream_is_taken_up_again_and_nothing_is_lost(lab: Lab, page: Any, session_id: str) -> None:
-    lab.send(session_id, PROMPT, USE)
-    open_notebook(page, lab.notebook("broken.ipynb", live_run(session_id)))
-    wait_for(lab, session_id, open=1)
-    lab.send(session_id, cut=True)
-    wait_for(lab, session_id, open=0)
-    lab.send(session_id, RESULT)
-    page.locator(".ja-card[data-status=ok]").wait_for()
-    wait_for(lab, session_id, open=1, opened=2)
-    lab.send(session_id, ANSWER, IDLE)
-    page.locator(".ja-turn-done").wait_for()
-    assert page.locator(".ja-step").count() == 2
+def test_a_broken_stream_is_taken_up_again_and_nothing_is_lost(place: Place, page: Any) -> None:
+    streams, session = Streams(page), Session(place)
+    turn = session.calls()
+    session.notebook(turn)
+    with relayed(session.lab) as (lab, relay):
+        open_notebook(page, lab.page_url(session.name))
+        streams.wait(1)
+        relay.cut()
+        streams.wait(0)
+        session.go()
+        session.until("session.status_idle")
+        relay.mend()
+        page.locator(".ja-card[data-status=ok]").wait_for()
+        page.locator(".ja-turn-done").wait_for()
+        assert page.locator(".ja-step").count() == 2
 
 
-def test_a_reloaded_page_follows_again(lab: Lab, page: Any, session_id: str) -> None:
-    lab.send(session_id, PROMPT, USE)
-    url = lab.notebook("reload.ipynb", live_run(session_id))
+def test_a_reloaded_page_follows_again(place: Place, page: Any) -> None:
+    streams, session = Streams(page), Session(place)
+    turn = session.calls()
+    url = session.notebook(turn)
     open_notebook(page, url)
-    wait_for(lab, session_id, open=1)
+    streams.wait(1)
     open_notebook(page, url)
-    wait_for(lab, session_id, open=1, opened=2)
-    lab.send(session_id, RESULT, ANSWER, IDLE)
+    streams.wait(1)
+    assert streams.opened == 2
+    session.go()
     page.locator(".ja-turn-done").wait_for()
 
 
-def test_a_closed_notebook_stops_following(lab: Lab, page: Any, session_id: str) -> None:
-    lab.send(session_id, PROMPT, USE)
-    open_notebook(page, lab.notebook("closed.ipynb", live_run(session_id)))
-    wait_for(lab, session_id, open=1)
-    page.locator(".lm-TabBar-tab", has_text="closed.ipynb").locator(".lm-TabBar-tabCloseIcon").first.click()
+def test_a_closed_notebook_stops_following(place: Place, page: Any) -> None:
+    streams, session = Streams(page), Session(place)
+    turn = session.calls()
+    open_notebook(page, session.notebook(turn))
+    streams.wait(1)
+    page.locator(".lm-TabBar-tab", has_text=session.name).locator(".lm-TabBar-tabCloseIcon").first.click()
     discard = page.locator(".jp-Dialog button", has_text="Discard")
     if discard.count():
         discard.click()
-    wait_for(lab, session_id, open=0)
+    streams.wait(0)
+    session.go()
 
 
-def test_a_finished_turn_is_read_without_any_stream(lab: Lab, page: Any, session_id: str) -> None:
-    lab.send(session_id, PROMPT, USE, RESULT, ANSWER, IDLE)
-    open_notebook(page, lab.notebook("finished.ipynb", live_run(session_id)))
+def test_a_finished_turn_is_read_without_any_stream(place: Place, page: Any) -> None:
+    streams, session = Streams(page), Session(place)
+    turn = session.begin([say("It is done.")])
+    session.until("session.status_idle")
+    open_notebook(page, session.notebook(turn))
     page.locator(".ja-turn-done").wait_for()
-    assert lab.streams(session_id) == {"open": 0, "opened": 0}
+    assert streams.opened == 0
 
 
-def test_many_live_outputs_leave_connections_for_lab(lab: Lab, page: Any, session_id: str) -> None:
-    ids = [session_id[:-1] + str(n) for n in range(6)]
-    for one in ids:
-        lab.send(one, PROMPT, USE)
-    open_notebook(page, lab.notebook("many.ipynb", *map(live_run, ids)))
-    page.locator(".ja-card[data-status=running]").nth(5).wait_for()
+def test_many_live_outputs_leave_connections_for_lab(place: Place, page: Any) -> None:
+    streams, mouths = Streams(page), [Mouth() for _ in range(6)]
+    sessions = [Session(place, "many.ipynb", tools=[]) for _ in mouths]
+    saved = []
+    for session, mouth in zip(sessions, mouths, strict=True):
+        turn = session.begin(Reply([mouth.block]))
+        session.until("span.model_request_start")
+        mouth.say("Hello")
+        saved.append(session.saved(turn, text("Begun.")))
+    open_notebook(page, place[0].notebook("many.ipynb", *saved))
+    page.locator(".ja-turn-running").nth(5).wait_for()
+    streams.wait(3)
     page.wait_for_timeout(500)
-    assert sum(lab.streams(one)["open"] for one in ids) == 3
-    for one in ids:
-        lab.send(one, RESULT, ANSWER, IDLE)
+    assert streams.open == 3
+    for mouth in mouths:
+        mouth.close()
     page.locator(".ja-turn-done").nth(5).wait_for()
 
 
-def test_without_a_server_the_output_follows_the_kernel(lab: Lab, page: Any, session_id: str) -> None:
+def test_without_a_session_the_output_follows_the_kernel(place: Place, page: Any) -> None:
+    lab, _ = place
     begin = text("Old snapshot.", id="old")
-    first = live_run(session_id, begin)
-    second = live_run(session_id, begin, tool(status="running", output=[]))
-    third = {**run(begin, tool(), text("The end.")), "session_id": session_id}
+    first = run(begin, live=True, status="running")
+    second = run(begin, tool(status="running", output=[]), live=True, status="running")
+    third = run(begin, tool(), text("The end."))
     source = f"""
 import json
 from IPython.display import display

@@ -98,7 +98,7 @@ def test_the_html_lives_while_the_cell_runs(
 
 
 def test_a_saved_run_reads_without_kernel_trust_and_extension(page: Any, tmp_path: Path) -> None:
-    from jupyter_agents.kernel import snapshot
+    from jupyter_agents.cell import snapshot
     from tests.kernel.samples import record, said, tool, transcript
 
     made = transcript(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_agents.kernel.snapshot import MIME
+from jupyter_agents.cell.snapshot import MIME
 from jupyter_agents.testing import ScriptedModel, call, say
 from tests.kernel.conftest import Kernel
 

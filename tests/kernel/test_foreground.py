@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from jupyter_agents.kernel.snapshot import MIME
+from jupyter_agents.cell.snapshot import MIME
 from jupyter_agents.testing import Reply, ScriptedModel, call, say
 from tests.kernel.conftest import Answer, Kernel
 

@@ -15,7 +15,7 @@ import nbconvert
 import nbformat
 import pytest
 
-from jupyter_agents.kernel import snapshot
+from jupyter_agents.cell import snapshot
 from tests.kernel.samples import record, said, tool, transcript
 
 FOLDER = Path(__file__).parent / "golden"

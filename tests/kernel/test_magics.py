@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_agents.kernel.snapshot import MIME
+from jupyter_agents.cell.snapshot import MIME
 from jupyter_agents.testing import Fault, Reply, ScriptedModel, call, say, think
 from tests.kernel.conftest import FORGET, Answer, Kernel
 

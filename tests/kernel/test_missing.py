@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_agents.kernel.snapshot import MIME
+from jupyter_agents.cell.snapshot import MIME
 from jupyter_agents.testing import ScriptedModel, call, say
 from tests.kernel.conftest import FORGET, Answer, Kernel
 from tests.support import TOKEN, Home, serving

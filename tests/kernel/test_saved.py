@@ -12,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from jupyter_agents.kernel import snapshot
+from jupyter_agents.cell import snapshot
 from jupyter_agents.testing import Fault, ScriptedModel, call, say
 from tests.kernel.samples import record, said, tool, transcript
 

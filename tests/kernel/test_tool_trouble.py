@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_agents.kernel.snapshot import LIMIT, size
+from jupyter_agents.cell.snapshot import LIMIT, size
 from jupyter_agents.testing import ScriptedModel, call, say
 from tests.kernel.conftest import Answer, Kernel
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from jupyter_agents.kernel import markdown, words
+from jupyter_agents.cell import markdown, words
 from tests.kernel.samples import said, tool, transcript, transcripts
 
 EVIL = "<script>alert(1)</script> ![x](https://evil.example/x.png)"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_agents.kernel import html
+from jupyter_agents.cell import html
 from tests.kernel.samples import said, search_result, tool, transcript, transcripts
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'

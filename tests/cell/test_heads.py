@@ -9,7 +9,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from jupyter_agents.kernel import heads
+from jupyter_agents.cell import heads
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jupyter_agents.kernel import words
+from jupyter_agents.cell import words
 
 Json = Mapping[str, Any]
 

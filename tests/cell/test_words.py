@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_agents.kernel import html, markdown, plain, words
+from jupyter_agents.cell import html, markdown, plain, words
 from tests.kernel.samples import said, search_result, tool, transcript
 
 

@@ -23,21 +23,26 @@ Source: docs/transcript.md, tests/transcripts/README.md, spec sections 4 to 6.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
-from jupyter_agents.kernel.steps import Notice, Steer, Step, Text, Thinking, Tool
+from jupyter_agents.cell.steps import Notice, Steer, Text, Thinking, Tool
+from jupyter_agents.cell.transcript import (
+    TOKENS,
+    Transcript,
+    close_previews,
+    cut,
+    elapsed,
+    find,
+    find_tool,
+    joined,
+    plain,
+    put,
+    stopping,
+)
 
 Event = Mapping[str, Any]
 
-TOKENS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_input_tokens",
-    "cache_creation_input_tokens",
-)
-OVER = frozenset({"done", "interrupted", "failed", "refused", "budget_reached"})
 STOPPED = {
     "retries_exhausted": "failed",
     "refusal": "refused",
@@ -52,63 +57,6 @@ TOOL_RESULTS = {
 }
 INTERRUPTED = "Tool execution was interrupted before completion"
 COMPACTED = "Earlier context was summarised to make room."
-
-
-@dataclass(frozen=True)
-class Transcript:
-    """One turn of a session.
-
-    first_event_id: the turn's ``user.message``; with `None` the first one seen opens the turn.
-    tokens: the turn's, by the four names of `TOKENS`.
-    """
-
-    first_event_id: str | None = None
-    status: str = "running"
-    prompt: str = ""
-    steps: tuple[Step, ...] = ()
-    tokens: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(TOKENS, 0))
-    opened: bool = False
-    interrupted: bool = False
-    first_at: str | None = None
-    last_at: str | None = None
-    seen: frozenset[str] = frozenset()
-
-    @property
-    def over(self) -> bool:
-        """Whether the turn has ended; a turn that waits for an answer has not."""
-        return self.status in OVER
-
-    @property
-    def seconds(self) -> float:
-        """From the first to the last event of the turn."""
-        return elapsed(self.first_at, self.last_at) or 0.0
-
-    @property
-    def text(self) -> str:
-        """Everything the agent said, paragraphs apart."""
-        return joined(step.markdown for step in self.steps if isinstance(step, Text))
-
-    @property
-    def waiting(self) -> tuple[Tool, ...]:
-        """The calls that wait for an answer."""
-        tools = (step for step in self.steps if isinstance(step, Tool))
-        return tuple(tool for tool in tools if tool.status == "waiting")
-
-    @property
-    def running(self) -> frozenset[str]:
-        """The ids of the calls that run."""
-        tools = (step for step in self.steps if isinstance(step, Tool))
-        return frozenset(tool.id for tool in tools if tool.status == "running")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The transcript of docs/transcript.md; files and most of the footer are the caller's."""
-        return {
-            "status": self.status,
-            "prompt": self.prompt,
-            "steps": [step.to_dict() for step in self.steps],
-            "files": [],
-            "footer": {**self.tokens, "seconds": self.seconds},
-        }
 
 
 def fold_all(events: Iterable[Event], first_event_id: str | None = None) -> Transcript:
@@ -133,45 +81,15 @@ def fold(transcript: Transcript, event: Event) -> Transcript:
     return replace(after, first_at=after.first_at or at, last_at=at) if at else after
 
 
-def cut(transcript: Transcript, status: str) -> Transcript:
-    """The turn as it stands, ended with `status`: for a turn that nobody follows any more."""
-    ended = _close_previews(transcript)
-    steps = tuple(
-        replace(step, status="interrupted")
-        if isinstance(step, Tool) and step.status in ("running", "waiting")
-        else step
-        for step in ended.steps
-    )
-    return replace(ended, status=status, steps=steps)
-
-
-def stopping(transcript: Transcript) -> str:
-    """What a stop ends, or ended, in words: ``Stopped while running bash``."""
-    for tool in (step for step in transcript.steps if isinstance(step, Tool)):
-        if tool.status == "waiting" or (tool.status == "interrupted" and tool.seconds is None):
-            return f"Stopped while {tool.name} waited for an answer"
-        if tool.status in ("running", "interrupted"):
-            return f"Stopped while running {tool.name}"
-    return "Stopped while the model was at work"
-
-
-def joined(texts: Iterable[str]) -> str:
-    """Texts with a blank line between them, empty ones left out."""
-    return "\n\n".join(text for text in texts if text)
-
-
-def plain(content: Any) -> str:
-    """The text of content blocks."""
-    blocks = content if isinstance(content, list) else []
-    return joined(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
-
-
-def elapsed(start: str | None, end: str | None) -> float | None:
-    """Seconds between two times of the wire, to the millisecond, never negative."""
-    if start is None or end is None:
-        return None
-    delta = datetime.fromisoformat(end) - datetime.fromisoformat(start)
-    return max(0.0, round(delta.total_seconds(), 3))
+def ends(event: Event) -> bool:
+    """Whether a turn is over with `event`; one that waits for an answer is not."""
+    match event.get("type"):
+        case "session.status_idle":
+            return (event.get("stop_reason") or {}).get("type") != "requires_action"
+        case "session.status_terminated" | "session.deleted":
+            return True
+        case _:
+            return False
 
 
 def _open(transcript: Transcript, event: Event) -> Transcript:
@@ -188,27 +106,27 @@ def _apply(transcript: Transcript, event: Event) -> Transcript:
         case "event_delta":
             return _extend(transcript, event)
         case "agent.message":
-            return _put(transcript, Text(event["id"], plain(event.get("content"))))
+            return put(transcript, Text(event["id"], plain(event.get("content"))))
         case "agent.thinking":
-            return _put(transcript, Thinking(event["id"]))
+            return put(transcript, Thinking(event["id"]))
         case kind if kind in TOOL_USES:
-            return _put(transcript, _tool(event))
+            return put(transcript, _tool(event))
         case "user.tool_confirmation":
             return _confirm(transcript, event)
         case kind if kind in TOOL_RESULTS:
             return _result(transcript, event, str(event.get(TOOL_RESULTS[kind])))
         case "user.message":
-            return _put(transcript, Steer(event["id"], plain(event.get("content"))))
+            return put(transcript, Steer(event["id"], plain(event.get("content"))))
         case "user.interrupt":
             return _interrupt(transcript, event)
         case "session.error":
             return _error(transcript, event)
         case "agent.thread_context_compacted":
-            return _put(transcript, Notice(event["id"], "info", COMPACTED))
+            return put(transcript, Notice(event["id"], "info", COMPACTED))
         case "span.model_request_start" | "session.status_running":
             return replace(transcript, status="running")
         case "span.model_request_end":
-            return _spend(_close_previews(transcript), event.get("model_usage") or {})
+            return _spend(close_previews(transcript), event.get("model_usage") or {})
         case "session.status_rescheduled":
             return replace(transcript, status="retrying")
         case "session.status_idle":
@@ -219,45 +137,19 @@ def _apply(transcript: Transcript, event: Event) -> Transcript:
             return transcript
 
 
-def mark(transcript: Transcript, id: str, **changes: Any) -> Transcript:
-    """What only the kernel knows of a call that it runs itself: its place, state and displays."""
-    tool = _find_tool(transcript, id)
-    if tool is None or transcript.over:
-        return transcript
-    marked = _put(transcript, replace(tool, **changes))
-    return replace(marked, status="waiting" if marked.waiting else "running")
-
-
-def _find(transcript: Transcript, id: str) -> Step | None:
-    return next((step for step in reversed(transcript.steps) if step.id == id), None)
-
-
-def _find_tool(transcript: Transcript, id: str) -> Tool | None:
-    step = _find(transcript, id)
-    return step if isinstance(step, Tool) else None
-
-
-def _put(transcript: Transcript, step: Step) -> Transcript:
-    """`step` in the place of the one with its id, or at the end."""
-    steps = transcript.steps
-    if _find(transcript, step.id) is None:
-        return replace(transcript, steps=(*steps, step))
-    return replace(transcript, steps=tuple(step if s.id == step.id else s for s in steps))
-
-
 def _start(transcript: Transcript, event: Event) -> Transcript:
     id = str(event.get("id"))
-    if _find(transcript, id) is not None:
+    if find(transcript, id) is not None:
         return transcript
     if event.get("type") == "agent.message":
-        return _put(transcript, Text(id, partial=True))
+        return put(transcript, Text(id, partial=True))
     if event.get("type") == "agent.thinking":
-        return _put(transcript, Thinking(id, partial=True))
+        return put(transcript, Thinking(id, partial=True))
     return transcript
 
 
 def _extend(transcript: Transcript, event: Event) -> Transcript:
-    step = _find(transcript, str(event.get("event_id")))
+    step = find(transcript, str(event.get("event_id")))
     delta = event.get("delta") or {}
     index = delta.get("index") or 0
     if not isinstance(step, Text) or not step.partial or not 0 <= index <= len(step.blocks):
@@ -265,17 +157,7 @@ def _extend(transcript: Transcript, event: Event) -> Transcript:
     words = str((delta.get("content") or {}).get("text", ""))
     blocks = [*step.blocks, ""] if index == len(step.blocks) else [*step.blocks]
     blocks[index] += words
-    return _put(transcript, replace(step, markdown=joined(blocks), blocks=tuple(blocks)))
-
-
-def _close_previews(transcript: Transcript) -> Transcript:
-    """What was seen of a preview stays; one without any text goes."""
-    closed = tuple(
-        replace(step, partial=False) if isinstance(step, Text | Thinking) else step
-        for step in transcript.steps
-        if not (isinstance(step, Text) and step.partial and not step.markdown)
-    )
-    return replace(transcript, steps=closed)
+    return put(transcript, replace(step, markdown=joined(blocks), blocks=tuple(blocks)))
 
 
 def _tool(event: Event) -> Tool:
@@ -292,41 +174,41 @@ def _tool(event: Event) -> Tool:
 
 
 def _confirm(transcript: Transcript, event: Event) -> Transcript:
-    tool = _find_tool(transcript, str(event.get("tool_use_id")))
+    tool = find_tool(transcript, str(event.get("tool_use_id")))
     if tool is None:
         return transcript
     if event.get("result") == "allow":
-        return _put(transcript, replace(tool, status="running", started=event.get("processed_at")))
+        return put(transcript, replace(tool, status="running", started=event.get("processed_at")))
     reason = event.get("deny_message")
     text = f"Denied: {tool.name}. {reason}" if reason else f"Denied: {tool.name}"
-    denied = _put(transcript, replace(tool, status="denied"))
-    return _put(denied, Notice(event["id"], "info", text))
+    denied = put(transcript, replace(tool, status="denied"))
+    return put(denied, Notice(event["id"], "info", text))
 
 
 def _result(transcript: Transcript, event: Event, use_id: str) -> Transcript:
-    tool = _find_tool(transcript, use_id)
+    tool = find_tool(transcript, use_id)
     if tool is None:
         return transcript
     output = tuple(event.get("content") or ())
     if tool.status == "denied":
-        return _put(transcript, replace(tool, output=output))
+        return put(transcript, replace(tool, output=output))
     stopped = bool(event.get("is_error")) and plain(event.get("content")).startswith(INTERRUPTED)
     status = "interrupted" if stopped else "error" if event.get("is_error") else "ok"
     waited = stopped and tool.status == "waiting"
     seconds = None if waited else elapsed(tool.started, event.get("processed_at"))
-    return _put(transcript, replace(tool, status=status, output=output, seconds=seconds))
+    return put(transcript, replace(tool, status=status, output=output, seconds=seconds))
 
 
 def _interrupt(transcript: Transcript, event: Event) -> Transcript:
     notice = Notice(event["id"], "info", f"{stopping(transcript)}.")
-    return replace(_put(transcript, notice), interrupted=True)
+    return replace(put(transcript, notice), interrupted=True)
 
 
 def _error(transcript: Transcript, event: Event) -> Transcript:
     error = event.get("error") or {}
     retrying = (error.get("retry_status") or {}).get("type") == "retrying"
     notice = Notice(event["id"], "warning" if retrying else "error", str(error.get("message", "")))
-    return _put(transcript, notice)
+    return put(transcript, notice)
 
 
 def _spend(transcript: Transcript, usage: Mapping[str, Any]) -> Transcript:
@@ -340,7 +222,7 @@ def _idle(transcript: Transcript, reason: Mapping[str, Any]) -> Transcript:
         return cut(transcript, STOPPED.get(kind, "interrupted" if transcript.interrupted else "done"))
     asked = reason.get("event_ids") or ()
     for id in asked:
-        tool = _find_tool(transcript, str(id))
+        tool = find_tool(transcript, str(id))
         if tool is not None and tool.status == "running":
-            transcript = _put(transcript, replace(tool, status="waiting"))
+            transcript = put(transcript, replace(tool, status="waiting"))
     return replace(transcript, status="waiting")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_agents.kernel.sanitize import markdown_to_html
+from jupyter_agents.cell.sanitize import markdown_to_html
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_agents.kernel import plain
-from jupyter_agents.kernel.transcript import Transcript, fold
+from jupyter_agents.cell import plain
+from jupyter_agents.cell.fold import fold
+from jupyter_agents.cell.transcript import Transcript
 from tests.kernel.samples import EXAMPLES, said, tool, transcript
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jupyter_agents.kernel import glance
-from tests.kernel.test_pictures import noise
+from jupyter_agents.cell import glance
+from tests.cell.test_pictures import noise
 
 
 def test_pictures_and_tables_have_previews(tmp_path: Path) -> None:

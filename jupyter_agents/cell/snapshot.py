@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_agents.kernel import html, markdown, pictures, plain, words
+from jupyter_agents.cell import html, markdown, pictures, plain, words
 
 MIME = "application/vnd.jupyter-agents.run+json"
 LIMIT = 200_000

@@ -4,7 +4,7 @@ extension (VS Code, Colab), the live view.
 No scripts and no style sheet: inline styles that inherit the host's colours, so that dark and light
 both read, and semantic tags that read by themselves in hosts that strip the styles. There is no empty
 line and no newline inside ``pre``, so that the HTML survives in a markdown export. Every value is
-escaped; only the agent's markdown becomes tags, through `jupyter_agents.kernel.sanitize`.
+escaped; only the agent's markdown becomes tags, through `jupyter_agents.cell.sanitize`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from jupyter_agents.kernel import pictures, words
-from jupyter_agents.kernel.sanitize import markdown_to_html
+from jupyter_agents.cell import pictures, words
+from jupyter_agents.cell.sanitize import markdown_to_html
 
 LINE = "rgba(128,128,128,.35)"
 BOX = f"border:1px solid {LINE};border-radius:4px;margin:6px 0"

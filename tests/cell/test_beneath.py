@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_agents.kernel import beneath
+from jupyter_agents.cell import beneath
 
 
 def test_the_beginning_of_a_file_is_read(tmp_path: Path) -> None:

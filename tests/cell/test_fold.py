@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_agents.kernel.transcript import Transcript, cut, fold, fold_all
+from jupyter_agents.cell.fold import fold, fold_all
+from jupyter_agents.cell.transcript import Transcript
 
 EXAMPLES = Path(__file__).parents[1] / "transcripts"
 FILES = sorted(EXAMPLES.glob("*.json"))
@@ -44,15 +45,3 @@ def test_fold_leaves_its_argument_alone() -> None:
     before = fold(Transcript(), message("sevt_1", "one"))
     fold(before, message("sevt_2", "two"))
     assert before.steps == ()
-
-
-def test_cut_ends_a_turn_that_nobody_follows() -> None:
-    use = {
-        "type": "agent.tool_use",
-        "id": "sevt_2",
-        "name": "bash",
-        "evaluated_permission": "allow",
-    }
-    transcript = cut(fold_all([message("sevt_1", "one"), use]), "interrupted")
-    assert transcript.over
-    assert transcript.to_dict()["steps"][0]["status"] == "interrupted"

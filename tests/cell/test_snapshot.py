@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from jupyter_agents.kernel import snapshot
+from jupyter_agents.cell import snapshot
 from tests.kernel.samples import record, said, search_result, tool, transcript
 
 BLOB = {"type": "base64", "media_type": "image/png", "data": "A" * 3_000_000}

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from jupyter_agents.kernel import beneath, heads, pictures
+from jupyter_agents.cell import beneath, heads, pictures
 
 PREVIEWS = 8
 PICTURE_LIMIT = 60_000

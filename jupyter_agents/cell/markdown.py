@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from jupyter_agents.kernel import words
-from jupyter_agents.kernel.sanitize import parser
+from jupyter_agents.cell import words
+from jupyter_agents.cell.sanitize import parser
 
 Json = Mapping[str, Any]
 PUNCTUATION = re.compile(r"[\\`*_{}\[\]<>()#!|~&$]|\n")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from jupyter_agents.kernel import pictures
+from jupyter_agents.cell import pictures
 
 
 def noise(width: int, height: int, kind: str = "PNG") -> bytes:
