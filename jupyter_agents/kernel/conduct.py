@@ -21,6 +21,9 @@ from jupyter_agents.kernel.calls import Calls
 from jupyter_agents.kernel.run import Run, RunFile
 from jupyter_agents.kernel.session import AgentSession, text
 
+ELSEWHERE = ("user", "undo")
+"""Who makes changes that are not the turn's."""
+
 ON_ASK = ("wait", "return", "deny", "allow", "fail")
 NOBODY = "Nobody is there to approve: this notebook runs without input."
 NO_KERNEL_TOOL = "This notebook does not offer that tool."
@@ -63,7 +66,7 @@ async def finish(run: Run) -> None:
     connection = session.connection
     run.sandbox = await connection.get(f"sessions/{session.id}/sandbox")
     changes = await connection.get(f"sessions/{session.id}/changes?after={run.transcript.first_event_id}")
-    made = [change for change in changes["data"] if change["path"] not in session.files]
+    made = [c for c in changes["data"] if c["path"] not in session.files and c.get("by") not in ELSEWHERE]
     run.files = _files(made, run.sandbox, connection.is_local)
     workspace = _workspace(run.sandbox, connection.is_local)
     run.previews = await asyncio.to_thread(previews, workspace, [file.path for file in run.files])

@@ -38,6 +38,9 @@ async def run_tools(session: Session, calls: list[Call]) -> None:
 
 
 async def _run_tool(session: Session, call: Call) -> None:
+    found = await session.tools.before(call)
+    if found:
+        await session.append([session.stamp.private(type, private) for type, private in found])
     try:
         outcome = await session.tools.call(call)
     except SandboxUnavailable as error:

@@ -90,7 +90,7 @@ class Cleanup:
                 yield removed
         living = {doc["id"] for doc in self._catalog.all("session")}
         yield from self._files(living)
-        for part in ("uploads", "repositories", "runs", "runs/replay", "workspaces", "locks"):
+        for part in ("uploads", "snapshots", "repositories", "runs", "runs/replay", "workspaces", "locks"):
             yield from self._of_sessions(part, living)
         yield from self._blobs(gone)
 
@@ -155,6 +155,7 @@ class Cleanup:
         runs = self._folder / "runs"
         return [
             self._folder / "uploads" / id,
+            self._folder / "snapshots" / id,
             self._folder / "repositories" / f"{id}.json",
             runs / f"{id}.agentrun",
             runs / f"{id}.new",

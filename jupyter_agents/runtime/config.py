@@ -11,6 +11,7 @@ from jupyter_agents.runtime.files import MAX_STORAGE
 from jupyter_agents.runtime.manager import MOST_FILES
 from jupyter_agents.runtime.mcp_config import McpConfig
 from jupyter_agents.runtime.repositories import GITHUB
+from jupyter_agents.runtime.snapshots import SnapshotLimits
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Config:
     notebook_folder: whether sandboxes may show the folder of their notebook. network: the most that
     an environment may ask for, one of `network.MAXIMA`. network_hosts: hosts that sandboxes may reach
     although they are private. package_hosts: what ``allow_package_managers`` lets through besides the
-    hosts that were found.
+    hosts that were found. snapshots: what is followed and kept of workspaces.
     """
 
     data_dir: Path
@@ -50,6 +51,7 @@ class Config:
     max_files: int = MOST_FILES
     max_storage: int = MAX_STORAGE
     download_uploads: bool = False
+    snapshots: SnapshotLimits = field(default_factory=SnapshotLimits)
     repository_hosts: tuple[str, ...] = (GITHUB,)
     repository_timeout: float = 300.0
     max_repository: int = 2 * 1024**3

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from typing import Any
 
+from jupyter_agents.domain import history
 from jupyter_agents.domain.policy import Policy
 from jupyter_agents.domain.prompt import NOTEBOOK_NOTE
 from jupyter_agents.domain.state import State
@@ -20,12 +21,14 @@ from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.fetch import Fetcher
 from jupyter_agents.runtime.files import Files
+from jupyter_agents.runtime.following import Following
 from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.manager import Parts, SessionManager
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.metrics import CountedModel
 from jupyter_agents.runtime.model import Answer, AnthropicModel, Model, Preview
 from jupyter_agents.runtime.mounted import Mounted
+from jupyter_agents.runtime.outputs import Outputs
 from jupyter_agents.runtime.recorder import Recorder
 from jupyter_agents.runtime.refusals import Refusals
 from jupyter_agents.runtime.replay import ReplayModel
@@ -33,6 +36,7 @@ from jupyter_agents.runtime.repositories import Checkouts, Repositories
 from jupyter_agents.runtime.resources import Resources
 from jupyter_agents.runtime.sandboxes import Providers, Sandboxes
 from jupyter_agents.runtime.search import Searcher
+from jupyter_agents.runtime.snapshots import SessionSnapshots
 from jupyter_agents.runtime.streams import Hub
 from jupyter_agents.runtime.sweep import Sweep
 from jupyter_agents.runtime.tools import SessionTools
@@ -42,6 +46,7 @@ from jupyter_agents.store.catalog import Catalog, Where
 from jupyter_agents.store.database import Database
 from jupyter_agents.store.journal import Journal
 from jupyter_agents.store.ownership import Ownership
+from jupyter_agents.store.snapshots import Snapshots
 
 Doc = dict[str, Any]
 
@@ -78,6 +83,7 @@ class Context:
         self.catalog = Catalog(self.database)
         self.journal = Journal(self.database)
         self.blobs = Blobs(config.data_dir / "blobs")
+        self.snapshots = Snapshots(config.data_dir / "snapshots")
         self.files = Files(
             self.catalog,
             self.blobs,
@@ -91,7 +97,9 @@ class Context:
         limits = GitLimits(config.repository_timeout, config.max_repository)
         kept = config.data_dir / "repositories"
         self.repositories = Repositories(kept, config.repository_hosts, limits, clock, self.new_id)
-        self.sweep = Sweep(self.catalog, self.blobs, self.files, self.mounted, self.repositories, clock)
+        self.sweep = Sweep(
+            self.catalog, self.blobs, self.files, self.mounted, self.repositories, self.snapshots, clock
+        )
         self.hub = Hub()
         self.endpoint = Endpoint(config.data_dir, config.model_base_url, policy=config.policy)
         self.sandboxes = Sandboxes(config, providers, self.catalog, self.mounted)
@@ -194,6 +202,18 @@ class Context:
             WebTools(lambda: self._state(session["id"]), self.fetcher, self.searcher),
             Checkouts(session["id"], session["resources"], self.repositories),
             refusals,
+            lambda outputs: self._following(session, outputs),
+            self.config.snapshots.files,
+        )
+
+    def _following(self, session: Doc, outputs: Outputs) -> Following:
+        id, limits = session["id"], self.config.snapshots
+        return Following(
+            id,
+            lambda: history.read(self.journal.read(id)),
+            lambda workspace: SessionSnapshots(workspace, self.snapshots.of(id), limits),
+            outputs,
+            self.clock,
         )
 
     def _state(self, session_id: str) -> State:
@@ -202,7 +222,8 @@ class Context:
             raise InvalidRequest(f"session `{session_id}` is not running.")
         return runner.state
 
-    def _forget(self, session_id: str) -> None:
+    async def _forget(self, session_id: str) -> None:
+        await asyncio.to_thread(self.snapshots.forget, session_id)
         self.recorder.forget(session_id)
         self.sandboxes.forget(session_id)
         self.archives.forget(session_id)

@@ -41,6 +41,9 @@ AHEAD = timedelta(days=1)
 SESSION_ID = re.compile(r"sesn_[0-9A-Za-z]{1,64}")
 EVENT_ID = re.compile(r"[a-z]{1,16}_[0-9A-Za-z]{1,64}")
 KINDS = ("created", "modified", "deleted")
+MAKERS = ("agent", "user", "unknown")
+CHANGE = {"path", "kind", "size", "at", "sha256", "mode", "by", "event_id"}
+SHA256 = re.compile(r"[0-9a-f]{64}")
 FIELDS = (wire.Session.model_fields.keys() - {"metadata", "vault_ids", "stats"}) | (
     set(session_object.OWN_FIELDS) - {IMPORTED}
 )
@@ -277,11 +280,18 @@ def _check_changes(changes: list[Doc]) -> None:
         path, size = change["path"], change["size"]
         fits = isinstance(path, str) and 0 < len(path) <= MOST_PATH
         fits = fits and isinstance(size, int) and 0 <= size < 2**53
-        fits = fits and change.keys() <= {"path", "kind", "size", "at"} and change["kind"] in KINDS
+        fits = fits and change.keys() <= CHANGE and change["kind"] in KINDS and _is_version(change)
         _check(fits, "a changed file is not as a run file has it")
         place = PurePosixPath(path)
         _check(not place.is_absolute() and ".." not in place.parts, f"{path[:100]!r} leaves the workspace")
         parse_time(change.get("at", "1970-01-01T00:00:00Z"))
+
+
+def _is_version(change: Doc) -> bool:
+    sha256, mode, event_id = change.get("sha256"), change.get("mode", 0), change.get("event_id")
+    fits = sha256 is None or (isinstance(sha256, str) and SHA256.fullmatch(sha256) is not None)
+    fits = fits and isinstance(mode, int) and 0 <= mode <= 0o777 and change.get("by", "agent") in MAKERS
+    return fits and (event_id is None or EVENT_ID.fullmatch(event_id) is not None)
 
 
 def _said(error: Exception) -> str:

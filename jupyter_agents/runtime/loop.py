@@ -74,6 +74,10 @@ class Tools(Protocol):
     async def prepare(self) -> None:
         """Begin to start what the calls will need; returns at once."""
 
+    async def before(self, call: Call) -> list[tuple[str, Doc]]:
+        """Private records, as types and contents, that are to be durable before `call` runs: what was found
+        in the workspace that no call made."""
+
     async def call(self, call: Call) -> Outcome:
         """Run one call."""
 

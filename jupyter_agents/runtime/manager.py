@@ -69,7 +69,7 @@ class Parts:
     life: Callable[[Doc], Life]
     turn_ended: Callable[[str], None]
     over: Callable[[Doc], Awaitable[None]]
-    forget: Callable[[str], None]
+    forget: Callable[[str], Awaitable[None]]
     write: Callable[[Callable[[sqlite3.Connection], None]], Any]
     max_files: int = MOST_FILES
 
@@ -292,7 +292,7 @@ class SessionManager:
                 await self.parts.write(work)
                 self._follower.deleted(session_id)
                 await self._creator.forget(session_id)
-                self.parts.forget(session_id)
+                await self.parts.forget(session_id)
                 self._runners.pop(session_id, None)
                 self.parts.ownership.forget(session_id)
                 break

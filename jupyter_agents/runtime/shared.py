@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from jupyter_agents.errors import SandboxUnavailable
 from jupyter_agents.sandbox.base import Mount, Probe, SandboxProvider, SandboxSpec
 from jupyter_agents.sandbox.changes import Change, Changes
 from jupyter_agents.sandbox.installs import handed_on
+from jupyter_agents.sandbox.listing import Stamp
 from jupyter_agents.sandbox.sharing import Member
 from jupyter_agents.sandbox.tools import ToolhostSandbox
 
@@ -64,12 +65,13 @@ class Shared:
                 await self._give(member, mount)
         return member
 
-    async def follow(self, workspace: Path) -> SharedChanges:
-        """News of the workspace for one more session: each change is told to whose call ends next."""
+    async def follow(self, workspace: Path, most: int | None = None) -> SharedChanges:
+        """News of the workspace for one more session: each change is told to whose call ends next, and to
+        the others as somebody else's."""
         async with self._turn:
             if self._changes is None:
-                self._changes = await Changes.start(workspace)
-            follower = SharedChanges(self._changes, self._unfollow)
+                self._changes = await Changes.start(workspace, most=most)
+            follower = SharedChanges(self._changes, self._followers, self._unfollow)
             self._followers.add(follower)
             return follower
 
@@ -114,15 +116,58 @@ class Shared:
 
 
 class SharedChanges:
-    """A session's view of the shared workspace's `Changes`."""
+    """A session's view of the shared workspace's `Changes`.
 
-    def __init__(self, changes: Changes, unfollow: Callable[[SharedChanges], None]) -> None:
+    followers: the views of all sessions, this one among them.
+    """
+
+    shared = True
+
+    def __init__(
+        self,
+        changes: Changes,
+        followers: Collection[SharedChanges],
+        unfollow: Callable[[SharedChanges], None],
+    ) -> None:
         self._changes = changes
+        self._followers = followers
         self._unfollow = unfollow
+        self._others: list[Change] = []
+        self._calling = False
+        self._mixed = False
+
+    @property
+    def files(self) -> Mapping[str, Stamp]:
+        return self._changes.files
+
+    @property
+    def complete(self) -> bool:
+        return self._changes.complete
+
+    def enter(self) -> None:
+        """A call begins: it and those that run cannot be told apart."""
+        busy = [other for other in self._followers if other is not self and other._calling]
+        self._calling, self._mixed = True, bool(busy)
+        for other in busy:
+            other._mixed = True
+
+    def leave(self) -> bool:
+        """The call is over; whether no other session's call ran meanwhile."""
+        self._calling = False
+        return not self._mixed
+
+    def others(self) -> list[Change]:
+        """What the other sessions found since this was last asked."""
+        found, self._others = self._others, []
+        return found
 
     async def drain(self) -> list[Change]:
         """What changed since any of the sessions last asked."""
-        return await self._changes.drain()
+        found = await self._changes.drain()
+        for other in self._followers:
+            if other is not self:
+                other._others += found
+        return found
 
     def close(self) -> None:
         """Stop following. Idempotent."""

@@ -19,6 +19,7 @@ from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.repositories import Repositories
 from jupyter_agents.store.blobs import Blobs
 from jupyter_agents.store.catalog import Catalog
+from jupyter_agents.store.snapshots import Snapshots
 
 Doc = dict[str, Any]
 
@@ -51,6 +52,7 @@ class Sweep:
         files: Files,
         mounted: Mounted,
         repositories: Repositories,
+        snapshots: Snapshots,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
@@ -58,6 +60,7 @@ class Sweep:
         self._files = files
         self._mounted = mounted
         self._repositories = repositories
+        self._snapshots = snapshots
         self._clock = clock
 
     async def run(self, grace: float = GRACE) -> Swept:
@@ -77,7 +80,7 @@ class Sweep:
         return [doc["id"] for doc in self._catalog.all("file") if _is_stray(doc, mounted, now, before)]
 
     def _clean_folders(self, grace: float) -> tuple[int, int]:
-        """Folders and tokens of sessions that are gone, and copies that no resource names."""
+        """Folders, tokens and snapshots of sessions that are gone, and copies that no resource names."""
         wanted = {
             id: {self._mounted.host_path(id, r["mount_path"]) for r in s["resources"] if r["type"] == "file"}
             for id, s in self._sessions()
@@ -85,6 +88,9 @@ class Sweep:
         for path in self._repositories.kept():
             if path.stem not in wanted and _age(path) >= grace:
                 self._repositories.forget(path.stem)
+        for folder in self._snapshots.sessions():
+            if folder.name not in wanted and _age(folder) >= grace:
+                self._snapshots.forget(folder.name)
         folders = copies = 0
         for folder in self._mounted.folders():
             if folder.name not in wanted:

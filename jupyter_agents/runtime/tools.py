@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,10 @@ from jupyter_agents.domain.resources import UPLOADS, WORKSPACE, within
 from jupyter_agents.domain.state import Call
 from jupyter_agents.domain.tools import WEB
 from jupyter_agents.errors import ApiError, SandboxError, SandboxUnavailable
-from jupyter_agents.ids import Clock, rfc3339
+from jupyter_agents.ids import Clock
 from jupyter_agents.runtime import metrics
 from jupyter_agents.runtime.files import Files
+from jupyter_agents.runtime.following import READING, Following, Found
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.mcp_content import shorten
@@ -31,10 +32,10 @@ from jupyter_agents.runtime.overflow import Keep, bounded
 from jupyter_agents.runtime.refusals import Refusals
 from jupyter_agents.runtime.replay import Recordings
 from jupyter_agents.runtime.repositories import Checkouts
-from jupyter_agents.runtime.shared import Shared, SharedChanges
+from jupyter_agents.runtime.shared import Shared
 from jupyter_agents.sandbox.base import Mount, Sandbox, SandboxProvider, SandboxSpec, ToolResult
 from jupyter_agents.sandbox.beside import Cover
-from jupyter_agents.sandbox.changes import Change, Changes
+from jupyter_agents.sandbox.changes import Changes
 from jupyter_agents.sandbox.embedded import find_cover
 from jupyter_agents.sandbox.workspace import make_workspace, remove_copy
 from jupyter_agents.store.blobs import Blobs
@@ -75,6 +76,10 @@ class SessionTools:
         Brings its repositories.
     refusals:
         What its network refused; its sandbox's proxy tells it.
+    following:
+        Makes what follows its workspace, and tells of outputs.
+    most_files:
+        Of its workspace that are followed.
     """
 
     def __init__(
@@ -92,6 +97,8 @@ class SessionTools:
         web: Callable[[Call], Awaitable[Outcome]],
         checkouts: Checkouts,
         refusals: Refusals,
+        following: Callable[[Outputs], Following],
+        most_files: int,
     ) -> None:
         self._id = session_id
         self._wanted = wanted
@@ -107,8 +114,8 @@ class SessionTools:
         self.refusals = refusals
         self._starting: asyncio.Task[Sandbox] | None = None
         self._workspace = Path()
-        self._changes: Changes | SharedChanges | None = None
-        self._found: list[Change] = []
+        self.following = following(self._outputs)
+        self._most_files = most_files
         self._outdated = False
         self._cover: Cover | None = None
         self.kind: str | None = None
@@ -122,6 +129,7 @@ class SessionTools:
     def turn_begins(self) -> None:
         """See `loop.Tools`."""
         self._checkouts.try_again()
+        self.following.turn_begins()
 
     async def prepare(self) -> None:
         """See `loop.Tools`."""
@@ -133,6 +141,16 @@ class SessionTools:
             self.state = "running"
             self._starting = asyncio.create_task(self._wake(self._starting.result()))
             self._starting.add_done_callback(_retrieved)
+
+    async def before(self, call: Call) -> Found:
+        """See `loop.Tools`."""
+        if not _in_sandbox(call):
+            return []
+        if self._starting is None:
+            await self.prepare()
+        if await self._running() is None:
+            return []
+        return await self.following.before(writes=call.name not in READING)
 
     async def call(self, call: Call) -> Outcome:
         """See `loop.Tools`. Raises `SandboxUnavailable`."""
@@ -148,20 +166,26 @@ class SessionTools:
             if recorded is None:
                 raise
             return Outcome(await bounded(recorded, call.id, None), [])
+        writes = call.name not in READING
         try:
             result = await sandbox.call(call.name, call.input)
             result = await bounded(result, call.id, partial(_keep, sandbox))
         except asyncio.CancelledError:
             await asyncio.shield(sandbox.cancel())
+            if writes:
+                self.following.cut(call.id)
             raise
         except SandboxUnavailable as error:
             await self._drop(sandbox)
+            if writes:
+                self.following.cut(call.id)
             raise SandboxUnavailable(ENDED.format(error), was_running=True) from None
-        changes = await self._changed()
+        changes = await self.following.after(call.id, writes=writes)
         lost = await self._outputs.register(self._workspace)
         refused = self.refusals.take()
-        if lost or refused:
-            said = [{"type": "text", "text": text} for text in (*lost, refused) if text]
+        told = [text for text in (*lost, refused, *self.following.news()) if text]
+        if told:
+            said = [{"type": "text", "text": text} for text in told]
             result = ToolResult([*result.content, *said], result.is_error, result.limit)
         return Outcome(result, changes, problems=self._checkouts.problems())
 
@@ -180,7 +204,7 @@ class SessionTools:
 
     async def settle(self) -> list[Doc]:
         """See `loop.Tools`: register outputs; returns changes that no call has reported."""
-        late = await self._changed()
+        late = await self.following.settle()
         await self._outputs.register(self._workspace)
         self.used_at = self._clock()
         return late
@@ -258,9 +282,7 @@ class SessionTools:
             return
         if starting is not None:
             self.state = "closed"
-        changes, self._changes = self._changes, None
-        if changes is not None:
-            changes.close()
+        await self.following.close()
 
     async def _start(self) -> Sandbox:
         self.state = "starting"
@@ -270,10 +292,10 @@ class SessionTools:
             spec = self._spec()
             self._workspace = spec.workspace
             await asyncio.to_thread(self._make_workspace, spec)
-            await self._checkouts.bring(spec.workspace, _owner(spec))
-            if self._changes is None:
-                follow = provider.follow if isinstance(provider, Shared) else Changes.start
-                self._changes = await follow(spec.workspace)
+            made = await self._checkouts.bring(spec.workspace, _owner(spec))
+            follow = provider.follow if isinstance(provider, Shared) else Changes.start
+            await self.following.begin(spec.workspace, partial(follow, most=self._most_files))
+            await self._brought(made)
             self._cover, _ = await asyncio.to_thread(find_cover, spec)
             began = time.monotonic()
             sandbox = await provider.start(replace(spec, told=self._told))
@@ -307,10 +329,11 @@ class SessionTools:
     async def _bring_late(self) -> None:
         """Bring repositories into the workspace of a running sandbox; that is no change of a call's."""
         spec = self._spec()
-        made = await self._checkouts.bring(spec.workspace, _owner(spec))
-        if made and self._changes is not None:
-            await self._drain(self._changes)
-            self._found = [c for c in self._found if not any(within(c.path, path) for path in made)]
+        await self._brought(await self._checkouts.bring(spec.workspace, _owner(spec)))
+
+    async def _brought(self, made: Sequence[str]) -> None:
+        if made:
+            await self.following.brought(made)
 
     async def _sandbox(self) -> Sandbox:
         await self.prepare()
@@ -347,21 +370,6 @@ class SessionTools:
         self.replayed_tools = self.replayed_tools or result is not None
         return result
 
-    async def _changed(self) -> list[Doc]:
-        if self._changes is not None:
-            await asyncio.shield(asyncio.create_task(self._drain(self._changes)))
-        found, self._found = self._found, []
-        self._outputs.note(found)
-        at = rfc3339(self._clock())
-        return [{"path": c.path, "kind": c.kind, "size": c.size, "at": at} for c in found]
-
-    async def _drain(self, changes: Changes | SharedChanges) -> None:
-        """Goes on when the call is interrupted, so that what it changed is not lost."""
-        try:
-            self._found += await changes.drain()
-        except OSError as error:
-            log.warning("Session %s: the workspace cannot be looked at: %s", self._id, error)
-
 
 async def _keep(sandbox: Sandbox, path: str, text: str) -> bool:
     try:
@@ -369,6 +377,10 @@ async def _keep(sandbox: Sandbox, path: str, text: str) -> bool:
     except SandboxUnavailable:
         return False
     return not written.is_error
+
+
+def _in_sandbox(call: Call) -> bool:
+    return call.kind != "mcp" and call.name not in WEB
 
 
 def _owner(spec: SandboxSpec) -> int | None:

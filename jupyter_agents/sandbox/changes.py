@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -36,12 +36,13 @@ class Changes:
     """Follows one workspace; make one with `Changes.start`.
 
     Listed are regular files with UTF-8 names, outside of directories such as ``.git`` and
-    ``node_modules`` (`IGNORED`), 10,000 at most.
+    ``node_modules`` (`IGNORED`), 10,000 at most or as many as `start` is told.
     """
 
-    def __init__(self, root: int, ignored: Collection[str]) -> None:
+    def __init__(self, root: int, ignored: Collection[str], most: int | None = None) -> None:
         self._root = root
         self._ignored = ignored
+        self._most = listing.FILES if most is None else most
         self._lock = threading.Lock()
         self._known: dict[str, Stamp] = {}
         self._large: set[str] = set()
@@ -51,11 +52,13 @@ class Changes:
         self._watch: Watch | None = None
 
     @classmethod
-    async def start(cls, root: Path, *, ignored: Collection[str] = IGNORED) -> Changes:
+    async def start(
+        cls, root: Path, *, ignored: Collection[str] = IGNORED, most: int | None = None
+    ) -> Changes:
         """Take `root` as it is now for the beginning. Raises as `workspace.open_directory`."""
 
         def begin() -> Changes:
-            changes = cls(open_directory(root), ignored)
+            changes = cls(open_directory(root), ignored, most)
             try:
                 changes._watch = Watch(ignored)
             except OSError:
@@ -76,6 +79,16 @@ class Changes:
         return self._total
 
     @property
+    def files(self) -> Mapping[str, Stamp]:
+        """The listed files as they were last seen."""
+        return dict(self._known)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all files are listed."""
+        return not self._truncated
+
+    @property
     def watching(self) -> bool:
         """Whether the kernel keeps the list; otherwise each `drain` walks the workspace."""
         return self._watch is not None
@@ -85,7 +98,7 @@ class Changes:
         """Sentences about what is not followed in full, as of the last question."""
         said = []
         if self._truncated:
-            said.append(f"The workspace has more than {listing.FILES:,} files; the rest is not listed.")
+            said.append(f"The workspace has more than {self._most:,} files; the rest is not listed.")
         if self._unnamed:
             said.append(f"{self._unnamed} names in the workspace are not UTF-8 and not listed.")
         if self._large:
@@ -94,6 +107,20 @@ class Changes:
         if self._total > TOTAL_BYTES:
             said.append(f"The workspace is larger than {TOTAL_BYTES // 1024**3} GiB.")
         return tuple(said)
+
+    shared = False
+    """Whether several sessions work here."""
+
+    def enter(self) -> None:
+        """A call begins."""
+
+    def leave(self) -> bool:
+        """A call is over; whether no other session's call ran meanwhile."""
+        return True
+
+    def others(self) -> list[Change]:
+        """What other sessions' calls changed: nobody else works here."""
+        return []
 
     async def drain(self) -> list[Change]:
         """What changed since the last `drain` or `scan`, in the order of paths."""
@@ -139,7 +166,7 @@ class Changes:
             return self._compare(walked, "")
 
     def _walk(self, folder: str) -> Listing:
-        return list_files(self._root, folder, ignored=self._ignored, entering=self._follow)
+        return list_files(self._root, folder, ignored=self._ignored, entering=self._follow, most=self._most)
 
     def _follow(self, folder: str, descriptor: int) -> None:
         if self._watch is None:
@@ -181,7 +208,7 @@ class Changes:
             return Change(path, "deleted", 0)
         if before == now and not written:
             return None
-        if before is None and len(self._known) >= listing.FILES:
+        if before is None and len(self._known) >= self._most:
             self._truncated = True
             return None
         self._known[path] = now

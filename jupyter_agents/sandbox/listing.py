@@ -48,6 +48,7 @@ def list_files(
     *,
     ignored: Collection[str] = IGNORED,
     entering: Callable[[str, int], None] | None = None,
+    most: int | None = None,
 ) -> Listing:
     """Walk `root`, a descriptor, from its subdirectory `under`.
 
@@ -57,8 +58,11 @@ def list_files(
         Names of directories that are not entered.
     entering:
         Called with each directory's path and descriptor before its entries are read.
+    most:
+        Files that are listed, `FILES` by default.
     """
     listing, waiting, entries = Listing(), [under], 0
+    cap = FILES if most is None else most
     while waiting and entries < ENTRIES:
         folder = waiting.pop()
         try:
@@ -69,7 +73,7 @@ def list_files(
             if entering is not None:
                 entering(folder, descriptor)
             listing.folders.add(folder)
-            entries += _read_folder(descriptor, folder, ignored, listing, waiting)
+            entries += _read_folder(descriptor, folder, ignored, listing, waiting, cap)
         finally:
             os.close(descriptor)
     listing.complete = listing.complete and not waiting
@@ -101,7 +105,7 @@ def is_utf8(name: str) -> bool:
 
 
 def _read_folder(
-    descriptor: int, folder: str, ignored: Collection[str], listing: Listing, waiting: list[str]
+    descriptor: int, folder: str, ignored: Collection[str], listing: Listing, waiting: list[str], most: int
 ) -> int:
     entries = 0
     with os.scandir(descriptor) as found:
@@ -118,7 +122,7 @@ def _read_folder(
                 if entry.name not in ignored and path.count("/") < DEPTH:
                     waiting.append(path)
             elif entry.is_file(follow_symlinks=False):
-                if len(listing.files) >= FILES:
+                if len(listing.files) >= most:
                     listing.complete = False
                     break
                 try:

@@ -13,6 +13,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado.web import authenticated
 
 from jupyter_agents import __version__
+from jupyter_agents.domain import history
 from jupyter_agents.errors import InvalidRequest, TooLarge
 from jupyter_agents.runtime import exchanges
 from jupyter_agents.runtime.answering import ask
@@ -139,7 +140,7 @@ class SessionSandbox(Handler):
             {
                 "kind": None if tools is None else tools.kind,
                 "state": "none" if tools is None else tools.state,
-                "notes": [] if tools is None else list(filter(None, (tools.progress, *tools.notes))),
+                "notes": [] if tools is None else _notes(tools),
                 "image": None if tools is None else tools.image,
                 "refused": [] if tools is None else tools.refusals.newest(),
                 "workspace": str(workspace),
@@ -166,6 +167,10 @@ class SessionSandbox(Handler):
         self.reply({"python": prefixes})
 
 
+def _notes(tools: Any) -> list[str]:
+    return [note for note in (tools.progress, *tools.notes, *tools.following.notices) if note]
+
+
 def _is_python(prefix: Path, data_dir: Path) -> bool:
     """Whether `prefix` is a Python environment, and not a folder that holds much else, such as our store."""
     try:
@@ -183,7 +188,7 @@ class SessionChanges(Handler):
     @authenticated
     @authorized
     async def get(self, session_id: str) -> None:
-        """Files that tool calls changed, oldest first; ``?after=<event id>`` for newer ones."""
+        """Files that changed, oldest first, and who changed them; ``?after=<event id>`` for newer ones."""
         self.context.catalog.get("session", session_id)
         after = self.get_query_argument("after", None)
         found = await asyncio.to_thread(self._changes, session_id, after)
@@ -194,9 +199,8 @@ class SessionChanges(Handler):
         for record in self.context.journal.read(session_id):
             if record.event["id"] == after:
                 found.clear()
-            elif record.private and "changes" in record.private:
-                event_id = record.event.get("tool_use_id", record.event["id"])
-                found += [change | {"event_id": event_id} for change in record.private["changes"]]
+            else:
+                found += history.shown(record)
         return found
 
 

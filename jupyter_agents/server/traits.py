@@ -20,6 +20,7 @@ from jupyter_agents.domain.settings import LEAST, SANDBOXES, UNITS, Settings
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mcp_config import McpConfig, programs
 from jupyter_agents.runtime.repositories import GITHUB
+from jupyter_agents.runtime.snapshots import SnapshotLimits
 from jupyter_agents.sandbox.installs import Installs
 from jupyter_agents.server.policy import PolicyTraits, check_defaults
 from jupyter_agents.server.rates import KINDS
@@ -113,6 +114,15 @@ class Traits(PolicyTraits):
         Unicode(), help="Hosts that allow_package_managers lets through besides those that were found."
     ).tag(config=True)
     max_storage = Unicode("1TiB", help="What all uploaded files together may take.").tag(config=True)
+    snapshot_files = Int(
+        10_000, min=0, help="Files of one workspace that are followed, so that undo and fork know them."
+    ).tag(config=True)
+    snapshot_size = Unicode(
+        "5GiB", help="What the kept versions of one session's files may take on disk."
+    ).tag(config=True)
+    snapshot_file_size = Unicode(
+        "500MiB", help="The largest file of which versions are kept, and which is hashed."
+    ).tag(config=True)
     download_uploads = Bool(
         False, help="Whether uploaded files can be downloaded, as those that a session made can."
     ).tag(config=True)
@@ -178,6 +188,11 @@ class Traits(PolicyTraits):
             package_hosts=network.listed("package_hosts", self.package_hosts, wildcards=True),
             max_storage=size("max_storage", self.max_storage),
             download_uploads=self.download_uploads,
+            snapshots=SnapshotLimits(
+                self.snapshot_files,
+                size("snapshot_size", self.snapshot_size),
+                size("snapshot_file_size", self.snapshot_file_size),
+            ),
             repository_hosts=tuple(self.repository_hosts),
             repository_timeout=self.repository_timeout,
             max_repository=size("max_repository", self.max_repository),

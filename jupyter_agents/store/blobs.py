@@ -1,4 +1,4 @@
-"""Content-addressed bytes on disk: uploads and outputs.
+"""Content-addressed bytes on disk: uploads, outputs, and the files of workspaces.
 
 A blob is written beside its place, synced, then renamed: it is whole or not there. One whose last
 owner comes or goes is noted first, so that a kill in between leaves something to look for (`noted`).
@@ -38,10 +38,11 @@ class Incoming:
         """The SHA-256 in hex and the number of bytes so far."""
         return self._digest.hexdigest(), self.size
 
-    def finish(self) -> None:
-        """Sync what was written. Blocks."""
+    def finish(self, *, sync: bool = True) -> None:
+        """End writing; without `sync` a power cut may still lose the bytes. Blocks."""
         self._file.flush()
-        os.fsync(self._file.fileno())
+        if sync:
+            os.fsync(self._file.fileno())
         self._file.close()
 
     def place(self) -> None:

@@ -55,10 +55,9 @@ class Journal:
         `also` runs in the same transaction (projections such as a session's status).
         """
         records = [Record(after + 1 + i, d.kind, d.event, d.private) for i, d in enumerate(drafts)]
-        rows = [_row(session_id, record) for record in records]
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(INSERT, rows)
+            insert(connection, session_id, records)
             if also is not None:
                 also(connection)
 

@@ -47,6 +47,7 @@ async def test_an_old_session_goes_with_all_that_was_its(bare: Runtime) -> None:
     old, data = await archived(bare), bare.config.data_dir
     young = await bare.session()
     bare.context.mounted.uploads(old).joinpath("a.txt").write_text("x")
+    bare.context.snapshots.of(old)
     removed = list(make(bare, ahead=31).run(30 * DAY, None))
     assert [(one.kind, one.name) for one in removed] == [("session", old)] and removed[0].bytes > 1000
     assert bare.context.catalog.find("session", old) is None and bare.context.journal.last_seq(old) == 0

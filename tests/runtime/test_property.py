@@ -132,6 +132,9 @@ class Hands:
     async def prepare(self) -> None:
         pass
 
+    async def before(self, found: Any) -> list[Any]:
+        return []
+
     async def call(self, found: Any) -> Outcome:
         number = int(found.input["command"])
         self.ran[found.input["command"]] += 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_agents.domain import history
 from jupyter_agents.domain.environments import create_environment
 from jupyter_agents.errors import InvalidRequest
 from jupyter_agents.ids import rfc3339
@@ -39,6 +40,12 @@ async def bash(runtime: Runtime, session: str, command: str) -> str:
     return str(only(found, "agent.tool_result")["content"][0]["text"])
 
 
+def makers(runtime: Runtime, session: str) -> dict[str, str]:
+    """Who made the newest change of each file, as one session sees it."""
+    records = runtime.context.journal.read(session)
+    return {doc["path"]: doc["by"] for record in records for doc in history.shown(record)}
+
+
 def changed(runtime: Runtime, session: str) -> list[str]:
     return [
         change["path"]
@@ -57,6 +64,7 @@ async def test_two_sessions_work_in_one_place_until_the_last_is_over(runtime: Ru
         == "<>\n/workspace\none\nhere\n"
     )
     assert (changed(runtime, one), changed(runtime, two)) == (["a"], ["b"])
+    assert makers(runtime, two) == {"b": "agent"}
     assert [state for _, state in health.sandboxes(runtime.context)] == ["running", "running"]
     (shared,) = runtime.context.sandboxes.shared.values()
     await runtime.context.manager.archive(one)
@@ -66,6 +74,27 @@ async def test_two_sessions_work_in_one_place_until_the_last_is_over(runtime: Ru
     await runtime.context.manager.archive(two)
     assert not sandbox.alive and shared._sandbox is None
     assert (runtime.workspace(one) / "a").exists()
+
+
+async def test_calls_at_the_same_time_are_not_told_apart(runtime: Runtime) -> None:
+    one, two = await pair(runtime)
+    for session in (one, two):
+        await bash(runtime, session, "true")
+    slow = "echo one >a; while [ ! -e go ]; do sleep 0.02; done; echo late >c"
+    runtime.model.script += [[call("bash", command=slow)]]
+    listening = runtime.listen(one)
+    await runtime.send(one, "go")
+    await runtime.until(listening, "agent.tool_use")
+    while not (runtime.workspace(one) / "a").exists():
+        await asyncio.sleep(0.01)
+    await bash(runtime, two, "echo two >b")
+    runtime.model.script += [[say("Done.")]]
+    (runtime.workspace(one) / "go").touch()
+    await runtime.until_idle(listening)
+    assert {makers(runtime, one)[path] for path in "abc"} == {"unknown"}
+    assert {makers(runtime, two)[path] for path in "ab"} == {"unknown"}
+    await bash(runtime, two, "echo alone >d")
+    assert makers(runtime, two)["d"] == "agent"
 
 
 async def test_an_overlapping_write_is_an_error_that_names_the_other_session(runtime: Runtime) -> None:

@@ -12,6 +12,7 @@ from jupyter_agents.ids import rfc3339
 from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.repositories import Repositories
 from jupyter_agents.runtime.sweep import GRACE, Sweep, Swept
+from jupyter_agents.store.snapshots import Snapshots
 from tests.runtime.test_files import Place
 
 OLD = 2 * GRACE
@@ -21,7 +22,18 @@ class Store(Place):
     """A store with a sweep and a session."""
 
     def sweep(self) -> Sweep:
-        return Sweep(self.catalog, self.blobs, self.files, self.mounted, self.repositories(), self.clock)
+        return Sweep(
+            self.catalog,
+            self.blobs,
+            self.files,
+            self.mounted,
+            self.repositories(),
+            self.snapshots(),
+            self.clock,
+        )
+
+    def snapshots(self) -> Snapshots:
+        return Snapshots(self.mounted.folder.parent / "snapshots")
 
     def repositories(self) -> Repositories:
         folder = self.mounted.folder.parent / "repositories"
@@ -34,7 +46,8 @@ class Store(Place):
     def age(self) -> None:
         """Let two hours pass."""
         self.clock.now += timedelta(seconds=OLD)
-        for top in (self.blobs.folder, self.mounted.folder, self.repositories().folder):
+        snapshots = self.mounted.folder.parent / "snapshots"
+        for top in (self.blobs.folder, self.mounted.folder, self.repositories().folder, snapshots):
             for path in [top, *top.rglob("*")] if top.exists() else []:
                 os.utime(path, (time.time() - OLD,) * 2)
 
@@ -98,3 +111,14 @@ async def test_an_expired_file_goes_after_thirty_days(place: Store) -> None:
     place.clock.now += timedelta(hours=2)
     assert (await place.sweep().run()).files == 1
     assert place.on_disk() == []
+
+
+async def test_snapshots_go_with_their_session(place: Store) -> None:
+    await place.session()
+    for session_id in ("sesn_1", "sesn_2"):
+        place.snapshots().of(session_id)
+    await place.sweep().run()
+    assert len(place.snapshots().sessions()) == 2
+    place.age()
+    await place.sweep().run()
+    assert [folder.name for folder in place.snapshots().sessions()] == ["sesn_1"]
