@@ -88,11 +88,16 @@ def test_every_model_that_takes_system_messages_is_documented() -> None:
 
 def test_every_test_that_the_security_page_names_exists() -> None:
     named = re.findall(r"`(test_\w+\.py)::(\w+)`", page("security.md"))
-    tests = Path(__file__).parent / "sandbox"
+    tests, suite = Path(__file__).parent / "sandbox", DOCS.parent / "jupyter_agents/testing/conformance"
     assert len(named) > 40
     for file, name in named:
-        text = (tests / file).read_text("utf-8")
-        assert re.search(rf"^(async )?def {name}\(", text, re.MULTILINE), f"{file}::{name}"
+        parts = re.findall(r"\b\w+Checks\b", (tests / file).read_text("utf-8"))
+        sources = [tests / file, *(path for path in suite.glob("*.py") if _defines(path, parts))]
+        assert any(f"def {name}(" in path.read_text("utf-8") for path in sources), f"{file}::{name}"
+
+
+def _defines(path: Path, classes: list[str]) -> bool:
+    return any(f"class {name}(" in path.read_text("utf-8") for name in classes)
 
 
 def test_links_lead_somewhere() -> None:

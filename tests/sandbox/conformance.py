@@ -1,4 +1,4 @@
-"""One suite for every sandbox: which kinds this machine has, and a handle to try one with.
+"""Our kinds of sandbox: which of them this machine has, and a handle to try one with.
 
 A kind that this machine lacks is left out of the parameters; one that ``REQUIRE`` names and that is
 not there fails the whole run (see `tests.needs`).
@@ -16,42 +16,37 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_agents.sandbox.base import Limits, SandboxProvider, SandboxSpec, ToolResult
+from jupyter_agents.sandbox.base import SandboxProvider
 from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
 from jupyter_agents.sandbox.landlock import LandlockProvider
-from jupyter_agents.sandbox.tools import ToolhostSandbox
+from jupyter_agents.testing import conformance as suite
+from jupyter_agents.testing.conformance import BEAT, MIB, Box, Capabilities, said
 from tests.needs import absent
 
-MIB = 1024**2
+__all__ = ["BEAT", "MIB", "Box", "said"]
+
 UID = 65532
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What differs between providers, declared.
-
-    need: its name in `tests.needs`. own_paths: bash sees ``/workspace``. network: it can have one.
-    proc: ``/proc`` can be read.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Kind(Capabilities):
+    """A provider of ours and what it declares. need: its name in `tests.needs`."""
 
     name: str
-    need: str
-    own_paths: bool = True
-    network: bool = True
-    proc: bool = True
+    need: str = ""
 
 
 KINDS = (
-    Kind("docker", "docker"),
-    Kind("bubblewrap", "bwrap"),
-    Kind("landlock", "landlock", own_paths=False, network=False, proc=False),
+    Kind(name="docker", need="docker", io_uring=True),
+    Kind(name="bubblewrap", need="bwrap"),
+    Kind(name="landlock", need="landlock", own_paths=False, network=False, proc=False),
 )
 
 
@@ -83,80 +78,43 @@ HERE = [kind for kind in KINDS if absent(kind.need) is None]
 every_kind = pytest.mark.parametrize("kind", HERE, ids=lambda kind: kind.name)
 
 
-@dataclass
-class Box:
-    """A running sandbox and short ways to use it."""
-
-    kind: Kind
-    spec: SandboxSpec
-    sandbox: ToolhostSandbox
-
-    @property
-    def workspace(self) -> Path:
-        """On the host."""
-        return self.spec.workspace
-
-    @property
-    def home(self) -> str:
-        """The workspace as bash sees it."""
-        return "/workspace" if self.kind.own_paths else str(self.spec.workspace)
-
-    async def call(self, name: str, **input: Any) -> ToolResult:
-        return await self.sandbox.call(name, input)
-
-    async def bash(self, command: str, **more: Any) -> tuple[str, bool]:
-        return said(await self.call("bash", command=command, **more))
-
-    async def good(self, command: str, **more: Any) -> str:
-        """The output of a command that must succeed."""
-        text, is_error = await self.bash(command, **more)
-        assert not is_error, text
-        return text
-
-
-def said(result: ToolResult) -> tuple[str, bool]:
-    """The text of a result that is one text block, and its verdict."""
-    assert len(result.content) == 1, result.content
-    assert result.content[0]["type"] == "text"
-    return str(result.content[0]["text"]), result.is_error
-
-
 @contextlib.asynccontextmanager
 async def open_box(
-    kind: Kind,
-    *,
-    limits: Limits | None = None,
-    provider: SandboxProvider | None = None,
-    files: Mapping[str, str | bytes] | None = None,
-    **more: Any,
+    kind: Kind, *, provider: SandboxProvider | None = None, **options: Any
 ) -> AsyncIterator[Box]:
-    """A sandbox of `kind` in directories of its own; `files` lie in the uploads before it starts."""
-    top = Path(f"/tmp/jupyter-agents-tests-{secrets.token_hex(6)}")
-    for folder in (top, top / "run", top / "uploads", top / "workspace"):
-        folder.mkdir(mode=0o711)
-    for name, content in (files or {}).items():
-        path = top / "uploads" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-    spec = SandboxSpec(
-        f"sesn_01{secrets.token_hex(11)}",
-        top / "workspace",
-        top / "uploads",
-        limits=limits or Limits(),
-        **more,
-    )
-    provider = provider or make_provider(kind, top / "run")
-    if os.geteuid() == 0:
-        os.chown(spec.workspace, UID, UID)
+    """A sandbox of `kind`, in the end of which nothing that its provider made is left."""
+    run = Path(f"/tmp/jupyter-agents-tests-run-{secrets.token_hex(6)}")
+    run.mkdir(mode=0o711)
+    provider = provider or make_provider(kind, run)
     try:
-        sandbox = await provider.start(spec)
-        assert isinstance(sandbox, ToolhostSandbox)
-        yield Box(kind, spec, sandbox)
+        async with suite.open_box(provider, kind, **options) as box:
+            yield box
     finally:
         await provider.close()
-        left = list((top / "run").iterdir())
-        shutil.rmtree(top)
+        left = list(run.iterdir())
+        shutil.rmtree(run)
     assert left == []
+
+
+class OneKind:
+    """Runs a part of the suite for every provider of ours that works here."""
+
+    @pytest.fixture(params=HERE, ids=lambda kind: kind.name)
+    def kind(self, request: pytest.FixtureRequest) -> Kind:
+        return request.param
+
+    @pytest.fixture
+    def capabilities(self, kind: Kind) -> Capabilities:
+        return kind
+
+    @pytest.fixture
+    def provider(self, kind: Kind) -> Iterator[SandboxProvider]:
+        run = Path(f"/tmp/jupyter-agents-tests-run-{secrets.token_hex(6)}")
+        run.mkdir(mode=0o711)
+        yield make_provider(kind, run)
+        left = list(run.iterdir())
+        shutil.rmtree(run)
+        assert left == []
 
 
 @pytest.fixture
@@ -201,6 +159,3 @@ async def beats(path: Path, seconds: float = 0.3) -> bool:
     before = await asyncio.to_thread(path.read_text)
     await asyncio.sleep(seconds)
     return await asyncio.to_thread(path.read_text) != before
-
-
-BEAT = "setsid sh -c 'while sleep 0.03; do date +%N >beat; done' >/dev/null 2>&1 & sleep 0.2"

@@ -23,7 +23,7 @@ async def hold(box: Box, member: Member, seconds: float) -> None:
 
     Landlock keeps signals of bash from it; there the test sends them, by a pid that is the host's too.
     """
-    if box.kind.proc:
+    if box.capabilities.proc:
         await bash(
             member, f"(sleep 0.2; kill -STOP $PPID; sleep {seconds}; kill -CONT $PPID) >/dev/null 2>&1 &"
         )
@@ -117,7 +117,7 @@ async def test_who_leaves_takes_its_processes_along(box: Box, pair: tuple[Member
 async def test_a_part_that_is_killed_is_replaced_alone(box: Box, pair: tuple[Member, Member]) -> None:
     one, two = pair
     await bash(two, "x=2")
-    if not box.kind.proc:
+    if not box.capabilities.proc:
         pid = int((await bash(one, "echo $PPID"))[0])
         asyncio.get_running_loop().call_later(0.2, os.kill, pid, signal.SIGKILL)
     text, is_error = await bash(one, "kill -KILL $PPID; sleep 60")

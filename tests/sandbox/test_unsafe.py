@@ -13,7 +13,7 @@ from jupyter_agents.sandbox.base import Limits, Mount
 from jupyter_agents.sandbox.choose import choose
 from jupyter_agents.sandbox.unsafe import NOTES, UnsafeProvider
 
-UNSAFE = Kind("unsafe", "", own_paths=False)
+UNSAFE = Kind(name="unsafe", own_paths=False)
 
 
 @pytest.fixture
