@@ -208,6 +208,9 @@ def _error(transcript: Transcript, event: Event) -> Transcript:
     error = event.get("error") or {}
     retrying = (error.get("retry_status") or {}).get("type") == "retrying"
     notice = Notice(event["id"], "warning" if retrying else "error", str(error.get("message", "")))
+    last = transcript.steps[-1] if transcript.steps else None
+    if isinstance(last, Notice) and last.text == notice.text:
+        notice = replace(notice, id=last.id)
     return put(transcript, notice)
 
 

@@ -180,12 +180,11 @@ export class Fold {
 
   private _putError(id: string, error: Bag): void {
     const retrying = bag(error.retry_status).type === 'retrying';
-    this._steps.put({
-      kind: 'notice',
-      id,
-      level: retrying ? 'warning' : 'error',
-      text: text(error.message)
-    });
+    const level = retrying ? 'warning' : 'error';
+    const last = this._steps.last();
+    const message = text(error.message);
+    const place = last?.kind === 'notice' && last.text === message ? last.id : id;
+    this._steps.put({ kind: 'notice', id: place, level, text: message });
   }
 
   private _count(usage: Bag): void {

@@ -20,6 +20,10 @@ export class StepList {
     this._steps.delete(id);
   }
 
+  last(): Step | null {
+    return this.all().at(-1) ?? null;
+  }
+
   all(): Step[] {
     return [...this._steps.values()];
   }
