@@ -9,16 +9,16 @@ from typing import Any
 
 from jupyter_agents import __version__
 from jupyter_agents.cell import words
-from jupyter_agents.kernel.status import Row, State, model_row, server_row
+from jupyter_agents.kernel.status import BARE_PAGE, Row, State, model_row, server_row
 
 FULL = 1_000_000_000
 """With less free space than this, bytes, the disk is called full."""
 
 
-def report(found: Mapping[str, Any], base_url: str, origin: str) -> State:
-    """What to show for ``local/doctor``."""
+def report(found: Mapping[str, Any], base_url: str, origin: str, *, bare_page: bool = False) -> State:
+    """What to show for ``local/doctor``; bare_page: see `state`."""
     plain = [server_row(found, base_url, origin), _kernel(found), model_row(found), _disk(found)]
-    rows = [*plain[:-1], *_sandboxes(found), plain[-1]]
+    rows = [*plain[:-1], *_sandboxes(found), plain[-1], *([BARE_PAGE] if bare_page else [])]
     broken = sum(not ok for _, ok, _, _ in plain) + (not found["sandbox"]["ready"])
     if not broken:
         return State(rows, "Everything works.")

@@ -87,6 +87,7 @@ class Commands(Defining, Looking, Steering):
             connection.base_url,
             connection.address.origin,
             len(self._notebook.sessions),
+            bare_page=self._notebook.worker.run(front.is_bare(connection)),
         )
 
     def login(self, line: str) -> None:

@@ -57,6 +57,12 @@ async def page(connection: Connection) -> dict[str, Any] | None:
     return found
 
 
+async def is_bare(connection: Connection) -> bool:
+    """Whether someone works in a page of this kernel's Jupyter server, and it is none of ours."""
+    someone = connection.address.parent and kernel_id() is not None and can_type()
+    return someone and await page(connection) is None
+
+
 async def on_ask(notebook: Notebook, connection: Connection, otherwise: str) -> str:
     """What happens where a call waits, unless the user said: ``wait`` where a page of ours is there.
 

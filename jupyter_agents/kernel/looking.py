@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_agents.cell import words
-from jupyter_agents.kernel import agents, checkup, definition, status, turns
+from jupyter_agents.kernel import agents, checkup, definition, front, status, turns
 from jupyter_agents.kernel.command import Command
 from jupyter_agents.kernel.lookup import SHORTEST, session_id
 from jupyter_agents.kernel.problems import AgentError
@@ -48,7 +48,8 @@ class Looking(Command):
         self._nothing(line, "doctor")
         connection = self._notebook.connect()
         report = self._wait(connection.get("doctor"))
-        return checkup.report(report, connection.base_url, connection.address.origin)
+        bare = self._wait(front.is_bare(connection))
+        return checkup.report(report, connection.base_url, connection.address.origin, bare_page=bare)
 
     async def _show(self, name: str) -> Sheet:
         connection = self._notebook.connection

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -18,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 
 from jupyter_agents.errors import UserError
-from jupyter_agents.kernel import commands, options, toolbox, variables
+from jupyter_agents.kernel import commands, front, options, toolbox, variables
 from jupyter_agents.kernel.call import call, expand
 from jupyter_agents.kernel.client import begin_embedded
 from jupyter_agents.kernel.completion import complete
@@ -56,10 +55,7 @@ class AgentMagics(Magics):
 
     def interactive(self) -> bool:
         """Whether someone can type an answer: never under papermill or nbclient."""
-        kernel = getattr(self.shell, "kernel", None)
-        if kernel is None:
-            return sys.stdin is not None and sys.stdin.isatty()
-        return bool(getattr(kernel, "_allow_stdin", False))
+        return front.can_type()
 
     def _line(self, line: str) -> Any:
         word, _, rest = line.partition(" ")

@@ -14,6 +14,14 @@ from jupyter_agents.kernel.skew import skew
 Row = tuple[str, bool, str, str]
 """What, whether it works, how it is, and what to do."""
 
+BARE_PAGE: Row = (
+    "page",
+    True,
+    "without the front end of jupyter-agents: calls that wait are answered with %agent approve and deny",
+    "In JupyterLab or Notebook, reload the page; if jupyter-agents was installed while Jupyter ran, restart "
+    "JupyterLab to see outputs go on by themselves, with buttons.",
+)
+
 KEYS = {
     "environment": "key from the environment",
     "login": "key from %agent login",
@@ -53,13 +61,19 @@ class State:
         return "\n".join([*lines, "", plain(self.next_step)])
 
 
-def state(status: Mapping[str, Any], base_url: str, origin: str, kernel_sessions: int) -> State:
-    """The state from ``local/status`` and from what this kernel knows."""
+def state(
+    status: Mapping[str, Any], base_url: str, origin: str, kernel_sessions: int, *, bare_page: bool = False
+) -> State:
+    """The state from ``local/status`` and from what this kernel knows.
+
+    bare_page: whether a page shows this kernel that has not our front end.
+    """
     rows = [
         server_row(status, base_url, origin),
         model_row(status),
         _sandbox(status["sandbox"]),
         _sessions(status["sessions"], kernel_sessions),
+        *([BARE_PAGE] if bare_page else []),
     ]
     return State(
         rows,

@@ -63,3 +63,8 @@ def test_an_older_server_without_new_fields() -> None:
     del doc["python"]
     text = lines(doc)
     assert "✗ server" in text and "restart Jupyter" in text
+
+
+def test_a_page_without_the_front_end() -> None:
+    text = repr(report(found(), "http://127.0.0.1:1/jupyter-agents", "this Jupyter server", bare_page=True))
+    assert "reload the page" in text and "Everything works." in text

@@ -22,6 +22,11 @@ _parent.connection_file = os.path.join(os.path.dirname(_true_file), "kernel-{ID}
 _connection = notebook.current().connect()
 _found = _connection.local("POST", "front-ends/{ID}", {{"version": "0.1.0", "notebook": "here.ipynb"}})
 """
+PARENT = """
+import dataclasses
+_kept = _connection.address
+_connection.address = dataclasses.replace(_kept, parent=True)
+"""
 LEAVE = "_parent.connection_file = _true_file"
 ANSWER = """
 import threading, time
@@ -96,3 +101,18 @@ def test_approve_always_asks_no_more(kernel: Kernel, model: ScriptedModel) -> No
     model.script[:] = [[call("bash", command="echo again")], [say("Done.")]]
     third = kernel.run("%%agent careful\nMore", stdin="")
     assert (third.transcript["status"], tool(third)["status"]) == ("done", "ok")
+
+
+def test_a_page_that_is_none_of_ours_is_told_of(watched: Kernel) -> None:
+    watched.run(PARENT)
+    try:
+        assert "page" not in watched.run("%agent", stdin="").results[0]["text/plain"]
+        watched.run(LEAVE)
+        watched.run(
+            "_parent.connection_file = os.path.join(os.path.dirname(_true_file), 'kernel-none-of-ours.json')"
+        )
+        for line in ("%agent", "%agent doctor"):
+            assert "reload the page" in watched.run(line, stdin="").results[0]["text/plain"]
+        assert "page" not in watched.run("%agent").results[0]["text/plain"]
+    finally:
+        watched.run("_connection.address = _kept")

@@ -68,6 +68,14 @@ def test_an_endpoint_that_was_asked() -> None:
     assert "✗ model" in text and "nothing answers there" in text and "Check it." in text
 
 
+def test_a_page_without_the_front_end_is_no_fault_and_is_told_of() -> None:
+    bare = repr(
+        state(status(), "http://127.0.0.1:1/jupyter-agents", "this Jupyter server", 1, bare_page=True)
+    )
+    assert "✗" not in bare and "✓ page" in bare and "restart JupyterLab to see" in bare
+    assert "page" not in lines(status())
+
+
 def test_the_table_is_escaped() -> None:
     drawn = state(status(version="<b>"), "http://x", "<i>", 0)._repr_html_()
     assert "<b>" not in drawn
