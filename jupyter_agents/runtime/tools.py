@@ -271,13 +271,12 @@ class SessionTools:
             self._workspace = spec.workspace
             await asyncio.to_thread(self._make_workspace, spec)
             await self._checkouts.bring(spec.workspace, _owner(spec))
-            if self._changes is None:
-                follow = provider.follow if isinstance(provider, Shared) else Changes.start
-                self._changes = await follow(spec.workspace)
             self._cover, _ = await asyncio.to_thread(find_cover, spec)
             began = time.monotonic()
-            sandbox = await provider.start(replace(spec, told=self._told))
+            warm = self._changes is None and not isinstance(provider, Shared)
+            sandbox = await provider.start(replace(spec, told=self._told, warm=warm))
             metrics.started(sandbox.kind, time.monotonic() - began)
+            await self._follow(provider, sandbox)
         except (SandboxError, OSError, ApiError) as error:
             self.state = "none"
             raise SandboxUnavailable(str(error)) from error
@@ -287,6 +286,17 @@ class SessionTools:
         self.kind, self.notes, self.state = sandbox.kind, (*spec.notes, *sandbox.notes), "running"
         self.image = sandbox.image
         return sandbox
+
+    async def _follow(self, provider: SandboxProvider | Shared, sandbox: Sandbox) -> None:
+        """Follow the workspace, as it is when its sandbox is there."""
+        if self._changes is not None:
+            return
+        follow = provider.follow if isinstance(provider, Shared) else Changes.start
+        try:
+            self._changes = await follow(self._workspace)
+        except BaseException:
+            await sandbox.close()
+            raise
 
     async def _wake(self, sandbox: Sandbox) -> Sandbox:
         """Let a paused sandbox go on, or start another where it is gone."""
