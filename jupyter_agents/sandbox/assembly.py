@@ -77,7 +77,7 @@ class Container:
         self._pid = 0
         self._counters: LimitWatch
         self._disk: Watchdog | None = None
-        self._naming: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._parts = contextlib.AsyncExitStack()
 
     @classmethod
@@ -112,15 +112,20 @@ class Container:
         await one.sandbox.start()
         return one
 
-    def adopt(self, spec: SandboxSpec) -> None:
+    def adopt(self, spec: SandboxSpec, tidy: Callable[[SandboxSpec], None]) -> None:
         """Be that session's from now on; its folders are here already.
 
         The container gets a name with the session's id, for who lists containers; a label cannot change.
+        tidy: called in a thread, meanwhile.
         """
         self.spec = spec
         self.watch()
-        client, name = self._workshop.client, container_name(spec.session_id)
-        self._naming = asyncio.create_task(asyncio.to_thread(engine.rename, client, self._id, name))
+
+        def settle_in() -> None:
+            tidy(spec)
+            engine.rename(self._workshop.client, self._id, container_name(spec.session_id))
+
+        self._settling = asyncio.create_task(asyncio.to_thread(settle_in))
 
     def watch(self) -> None:
         """Watch the size of the session's workspace from now on."""
@@ -199,8 +204,8 @@ class Container:
         self._workshop.running.discard(self.sandbox)
         if self._disk is not None:
             await self._disk.close()
-        if self._naming is not None:
-            await asyncio.wait([self._naming])
+        if self._settling is not None:
+            await asyncio.wait([self._settling])
         await self._parts.aclose()
 
 

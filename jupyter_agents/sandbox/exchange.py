@@ -15,6 +15,7 @@ from pathlib import Path
 from .workspace import open_directory
 
 _EXCHANGE = 2
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
 def exchange(one: Path, other: Path, *, below: Path) -> None:
@@ -25,10 +26,9 @@ def exchange(one: Path, other: Path, *, below: Path) -> None:
     """
     with _parent(one, below) as first, _parent(other, below) as second:
         names = os.fsencode(one.name), os.fsencode(other.name)
-        function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-        if function is None:
+        if _renameat2 is None:
             raise OSError(errno.ENOSYS, "This system cannot exchange folders")
-        if function(first, names[0], second, names[1], _EXCHANGE):
+        if _renameat2(first, names[0], second, names[1], _EXCHANGE):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
 

@@ -117,7 +117,7 @@ class Pool:
             try:
                 fits = await _answers(entry) and _same(entry.container.cover, cover)
                 if fits and await settled(entry.folders.hand_over, spec):
-                    entry.container.adopt(spec)
+                    entry.container.adopt(spec, entry.folders.tidy)
                     return entry.container
             except BaseException:
                 self._drop([entry])

@@ -127,12 +127,19 @@ class Prepared:
             self._swap(spec.workspace)
             return False
         _link(self.uploads, spec.uploads)
+        lay_out(spec)
+        return True
+
+    def tidy(self, spec: SandboxSpec) -> None:
+        """Remove the session's old folders after `hand_over`; links are in their place. Never raises.
+
+        The engine still knows the container's folders by these names, and looks there when it is given a
+        file for the container.
+        """
         for old, new in ((self.workspace, spec.workspace), (self.uploads, spec.uploads)):
             shutil.rmtree(old, ignore_errors=True)
             with contextlib.suppress(OSError):
                 old.symlink_to(new)
-        lay_out(spec)
-        return True
 
     def remove(self) -> None:
         """Remove what is left here; the session's folders stay. Never raises."""

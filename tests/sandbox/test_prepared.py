@@ -54,7 +54,8 @@ def test_a_session_gets_the_very_folders_that_were_prepared(
     assert inodes(spec.workspace, spec.uploads) == before
     now = spec.workspace.stat()
     assert (now.st_mode, now.st_uid, now.st_gid) == (kept.st_mode, kept.st_uid, kept.st_gid)
-    assert is_new(spec.workspace)
+    assert is_new(spec.workspace) and not prepared.workspace.is_symlink()
+    prepared.tidy(spec)
     assert prepared.workspace.resolve() == spec.workspace and prepared.uploads.resolve() == spec.uploads
     (spec.workspace / "mine").touch()
     prepared.remove()
