@@ -77,6 +77,7 @@ async def examine(arguments: argparse.Namespace) -> Doc:
         "checks": [asdict(check) for check in found],
         "disk": checks.disk(folder),
         "sandboxes": await asyncio.to_thread(servers.sandboxes),
+        "warm": await asyncio.to_thread(servers.sandboxes, "warm"),
     }
 
 
@@ -99,4 +100,6 @@ def _print(report: Doc) -> None:
         print(f"Leftovers of dead processes: {number}, {weight}; `jupyter agents gc` removes them")
     for row in report["sandboxes"]:
         print(visible(servers.line(row)))
+    for row in report["warm"]:
+        print(visible(servers.warm_line(row)))
     print("Tools can run here." if report["ready"] else "Nothing here can run tools.")

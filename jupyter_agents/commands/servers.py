@@ -18,9 +18,12 @@ Doc = dict[str, Any]
 SECONDS = 3.0
 
 
-def sandboxes() -> list[Doc]:
-    """The rows of ``local/sandboxes`` of every server that answers. Blocks for some seconds at most."""
-    return [row | {"server": url} for url, token in _running() for row in _ask(url, token)]
+def sandboxes(part: str = "data") -> list[Doc]:
+    """The rows of ``local/sandboxes`` of every server that answers. Blocks for some seconds at most.
+
+    part: ``data``, or ``warm`` for those that wait for a session.
+    """
+    return [row | {"server": url} for url, token in _running() for row in _ask(url, token, part)]
 
 
 def line(row: Doc) -> str:
@@ -31,6 +34,12 @@ def line(row: Doc) -> str:
     return f"{row['session_id']}  {row['status']}, {row['hosting']}, {kind}: {row['state']}{since}{memory}"
 
 
+def warm_line(row: Doc) -> str:
+    """The sandboxes of a kind that wait for a session, in words."""
+    problem = f": {row['problem']}" if row["problem"] else ""
+    return f"{row['kind']}: {row['ready']} of {row['wanted']} warm at {row['server']}{problem}"
+
+
 def _running() -> Iterator[tuple[str, str]]:
     from jupyter_server.serverapp import list_running_servers
 
@@ -38,7 +47,7 @@ def _running() -> Iterator[tuple[str, str]]:
         yield str(found["url"]), str(found.get("token") or "")
 
 
-def _ask(url: str, token: str) -> list[Doc]:
+def _ask(url: str, token: str, part: str) -> list[Doc]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with (
         contextlib.suppress(httpx2.HTTPError, ValueError, LookupError, TypeError),
@@ -46,5 +55,5 @@ def _ask(url: str, token: str) -> list[Doc]:
     ):
         answer = client.get(f"{url}jupyter-agents/local/sandboxes")
         if answer.status_code == 200:
-            return [dict(row) for row in answer.json()["data"]]
+            return [dict(row) for row in answer.json()[part]]
     return []

@@ -25,7 +25,8 @@ class Config:
     notebook_folder: whether sandboxes may show the folder of their notebook. network: the most that
     an environment may ask for, one of `network.MAXIMA`. network_hosts: hosts that sandboxes may reach
     although they are private. package_hosts: what ``allow_package_managers`` lets through besides the
-    hosts that were found. snapshots: what is followed and kept of workspaces.
+    hosts that were found. snapshots: what is followed and kept of workspaces. warm_pool: how many
+    sandboxes wait for a session, where the kind can do that.
     """
 
     data_dir: Path
@@ -63,3 +64,4 @@ class Config:
     network: str = "unrestricted"
     network_hosts: tuple[str, ...] = ()
     package_hosts: tuple[str, ...] = ()
+    warm_pool: int = 0

@@ -69,6 +69,11 @@ class Following:
         self._said = 0
 
     @property
+    def begun(self) -> bool:
+        """Whether the workspace is followed."""
+        return self._changes is not None
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What undo and fork cannot bring back, in sentences."""
         return () if self._snapshots is None else self._snapshots.notices

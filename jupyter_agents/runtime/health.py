@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from jupyter_agents.ids import rfc3339
@@ -21,10 +22,17 @@ THERE = ("starting", "running", "paused")
 
 
 def sandboxes(context: Context) -> Iterator[tuple[str, str]]:
-    """Kind and state of each."""
+    """Kind and state of each; those that wait for a session are ``warm``."""
     for runner in context.manager.runners():
         if runner.tools.state in THERE:
             yield runner.tools.kind or "unknown", runner.tools.state
+    for kind, warm in context.sandboxes.warm().items():
+        yield from [(kind, "warm")] * warm.ready
+
+
+def warm(context: Context) -> list[Doc]:
+    """The sandboxes that wait for a session: a row for each kind that keeps some."""
+    return [{"kind": kind, **asdict(state)} for kind, state in context.sandboxes.warm().items()]
 
 
 async def report(context: Context) -> list[Doc]:

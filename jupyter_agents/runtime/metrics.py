@@ -27,7 +27,7 @@ Now = Callable[[], tuple[Samples, dict[str, int]]]
 
 STATUSES = ("idle", "running", "rescheduling", "terminated")
 BUILT_IN = (*SANDBOX_TOOLS, *WEB)
-SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 TOKENS = {
     "input_tokens": "input",
     "output_tokens": "output",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +18,22 @@ from jupyter_agents.domain.hosting import Life
 from jupyter_agents.domain.settings import Settings
 from jupyter_agents.errors import InvalidRequest, SandboxUnavailable
 from jupyter_agents.runtime import places
+from jupyter_agents.runtime.choices import Choices
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mounted import Mounted
 from jupyter_agents.runtime.outside import Outside, find_outside, rules, uses_network
 from jupyter_agents.runtime.shared import Shared
-from jupyter_agents.runtime.tools import STARTING_SECONDS
-from jupyter_agents.sandbox.base import ImageProvider, Limits, Refusal, SandboxProvider, SandboxSpec
+from jupyter_agents.sandbox.base import (
+    ImageProvider,
+    Limits,
+    Refusal,
+    SandboxProvider,
+    SandboxSpec,
+    Warm,
+    WarmProvider,
+)
 from jupyter_agents.sandbox.beside import Beside, folder_of
-from jupyter_agents.sandbox.choose import Choice, choose
+from jupyter_agents.sandbox.choose import Choice
 from jupyter_agents.sandbox.obstacle import obstacle
 from jupyter_agents.sandbox.workspace import FOLDER
 from jupyter_agents.store.catalog import Catalog
@@ -34,8 +41,6 @@ from jupyter_agents.store.catalog import Catalog
 Doc = dict[str, Any]
 
 IMAGE = f"{keys.PREFIX}image"
-
-AGAIN_SECONDS = 5.0
 
 Told = Callable[[Refusal], None]
 Providers = Callable[[], Sequence[SandboxProvider]]
@@ -54,8 +59,7 @@ class Sandboxes:
         self.config = config
         allowed = config.policy.allows_kind
         self.providers = tuple(one for one in providers() if allowed(one.kind))
-        self.choices: dict[str, asyncio.Task[Choice]] = {}
-        self._chosen_at: dict[str, float] = {}
+        self.choices = Choices(self.providers, self._chosen)
         self.pythons: dict[str, tuple[Path, ...]] = {}
         self.shared: dict[str, Shared] = {}
         self.catalog = catalog
@@ -73,31 +77,33 @@ class Sandboxes:
 
         A probe that is under way is let through: cut short, its first process could be left behind.
         """
-        if self.choices:
-            await asyncio.wait(self.choices.values(), timeout=STARTING_SECONDS)
+        await self.choices.settle()
         if self._finding is not None:
             await asyncio.wait([self._finding])
-        for task in self.choices.values():
-            task.cancel()
-        await asyncio.gather(*self.choices.values(), return_exceptions=True)
+        await self.choices.close()
         await asyncio.gather(*(p.close() for p in self.providers), return_exceptions=True)
 
     def choice(self, wanted: str) -> asyncio.Task[Choice]:
         """Which provider serves ``auto`` or a kind; where none does, that is looked at again when asked."""
-        if wanted not in self.choices or self._outdated(wanted):
-            self.choices[wanted] = asyncio.create_task(self._choose(wanted))
-        return self.choices[wanted]
+        return self.choices.get(wanted)
 
-    async def _choose(self, wanted: str) -> Choice:
-        choice = await choose(self.providers, wanted)
-        self._chosen_at[wanted] = time.monotonic()
-        return choice
+    def _chosen(self, wanted: str, choice: Choice) -> None:
+        provider, number = choice.provider, self.config.warm_pool
+        if number and isinstance(provider, WarmProvider):
+            first = self._plain_spec() if wanted == self.config.defaults.sandbox else None
+            provider.keep_warm(number, self.config.root_dir, self.config.data_dir, first)
 
-    def _outdated(self, wanted: str) -> bool:
-        task = self.choices[wanted]
-        if not task.done() or task.cancelled() or task.result().provider is not None:
-            return False
-        return time.monotonic() - self._chosen_at[wanted] > AGAIN_SECONDS
+    def warm(self) -> dict[str, Warm]:
+        """The sandboxes that wait for a session, by kind."""
+        able = [one for one in self.providers if isinstance(one, WarmProvider)]
+        return {one.kind: state for one in able if (state := one.warm) is not None}
+
+    def _plain_spec(self) -> SandboxSpec:
+        """That of a session which asks for nothing, in an environment without a network."""
+        asked = self.config.defaults
+        return SandboxSpec(
+            "", Path(), Path(), limits=_limits(asked), image=asked.image, uid=self.config.sandbox_uid
+        )
 
     def check_environment(self, environment: Doc) -> None:
         """Raises `InvalidRequest` for metadata of ours that cannot be served."""
@@ -258,15 +264,7 @@ class Sandboxes:
             workspace=self.workspace(session),
             uploads=uploads,
             mounts=(*mounts, *outside.mounts),
-            limits=Limits(
-                cpus=asked.cpus,
-                memory=asked.memory,
-                pids=asked.pids,
-                open_files=asked.open_files,
-                file_size=asked.file_size,
-                disk=asked.disk,
-                call_seconds=asked.call_timeout,
-            ),
+            limits=_limits(asked),
             network=outside.network and replace(outside.network, told=told),
             image=asked.image,
             uid=self.config.sandbox_uid,
@@ -285,3 +283,15 @@ class Sandboxes:
     def forget(self, session_id: str) -> None:
         """Told of every session that is deleted."""
         self.pythons.pop(session_id, None)
+
+
+def _limits(asked: Settings) -> Limits:
+    return Limits(
+        cpus=asked.cpus,
+        memory=asked.memory,
+        pids=asked.pids,
+        open_files=asked.open_files,
+        file_size=asked.file_size,
+        disk=asked.disk,
+        call_seconds=asked.call_timeout,
+    )

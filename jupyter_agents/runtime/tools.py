@@ -37,6 +37,7 @@ from jupyter_agents.sandbox.base import Mount, Sandbox, SandboxProvider, Sandbox
 from jupyter_agents.sandbox.beside import Cover
 from jupyter_agents.sandbox.changes import Changes
 from jupyter_agents.sandbox.embedded import find_cover
+from jupyter_agents.sandbox.prepared import is_new
 from jupyter_agents.sandbox.workspace import make_workspace, remove_copy
 from jupyter_agents.store.blobs import Blobs
 
@@ -293,13 +294,15 @@ class SessionTools:
             self._workspace = spec.workspace
             await asyncio.to_thread(self._make_workspace, spec)
             made = await self._checkouts.bring(spec.workspace, _owner(spec))
-            follow = provider.follow if isinstance(provider, Shared) else Changes.start
-            await self.following.begin(spec.workspace, partial(follow, most=self._most_files))
-            await self._brought(made)
+            warm = await self._is_new(provider, spec)
+            if not warm:
+                await self._follow(provider)
+                await self._brought(made)
             self._cover, _ = await asyncio.to_thread(find_cover, spec)
             began = time.monotonic()
-            sandbox = await provider.start(replace(spec, told=self._told))
+            sandbox = await provider.start(replace(spec, told=self._told, warm=warm))
             metrics.started(sandbox.kind, time.monotonic() - began)
+            await self._follow_in(provider, sandbox)
         except (SandboxError, OSError, ApiError) as error:
             self.state = "none"
             raise SandboxUnavailable(str(error)) from error
@@ -309,6 +312,24 @@ class SessionTools:
         self.kind, self.notes, self.state = sandbox.kind, (*spec.notes, *sandbox.notes), "running"
         self.image = sandbox.image
         return sandbox
+
+    async def _is_new(self, provider: SandboxProvider | Shared, spec: SandboxSpec) -> bool:
+        """Whether the workspace may be taken from a sandbox that is ready: empty, and not followed yet."""
+        if self.following.begun or isinstance(provider, Shared):
+            return False
+        return await asyncio.to_thread(is_new, spec.workspace)
+
+    async def _follow(self, provider: SandboxProvider | Shared) -> None:
+        follow = provider.follow if isinstance(provider, Shared) else Changes.start
+        await self.following.begin(self._workspace, partial(follow, most=self._most_files))
+
+    async def _follow_in(self, provider: SandboxProvider | Shared, sandbox: Sandbox) -> None:
+        """Follow the workspace as its sandbox has it; a warm one brought its own."""
+        try:
+            await self._follow(provider)
+        except BaseException:
+            await sandbox.close()
+            raise
 
     async def _wake(self, sandbox: Sandbox) -> Sandbox:
         """Let a paused sandbox go on, or start another where it is gone."""

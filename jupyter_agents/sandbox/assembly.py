@@ -22,7 +22,7 @@ from . import engine
 from .attach import AttachChannel
 from .base import Mount, Network, Refusal, SandboxSpec
 from .beside import Cover
-from .container import create_request
+from .container import container_name, create_request
 from .counters import LimitWatch, size_text
 from .egress import Egress
 from .embedded import find_cover
@@ -33,6 +33,7 @@ from .watchdog import Watchdog
 
 T = TypeVar("T")
 StartEgress = Callable[[SandboxSpec, Network, Path, int], Awaitable[Egress]]
+Undo = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,22 @@ class Container:
         self._pid = 0
         self._counters: LimitWatch
         self._disk: Watchdog | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._parts = contextlib.AsyncExitStack()
 
     @classmethod
     async def start(
-        cls, workshop: Workshop, spec: SandboxSpec, image: str, digest: str | None = None
+        cls, workshop: Workshop, spec: SandboxSpec, image: str, digest: str | None = None, *undo: Undo
     ) -> Container:
         """Start a container of `image`. Raises `SandboxError`, with nothing left behind.
 
-        digest: of an image that was made for the spec's packages.
+        digest: of an image that was made for the spec's packages. undo: called in a thread when the
+        container is gone.
         """
         one = cls(workshop, spec)
         async with contextlib.AsyncExitStack() as parts:
+            for function in undo:
+                parts.push_async_callback(asyncio.to_thread, function)
             channel, notes = await one._assemble(image, parts)
             one._parts = parts.pop_all()
         one._counters = LimitWatch(one._pid, spec.limits)
@@ -106,6 +111,21 @@ class Container:
         workshop.running.add(one.sandbox)
         await one.sandbox.start()
         return one
+
+    def adopt(self, spec: SandboxSpec, tidy: Callable[[SandboxSpec], None]) -> None:
+        """Be that session's from now on; its folders are here already.
+
+        The container gets a name with the session's id, for who lists containers; a label cannot change.
+        tidy: called in a thread, meanwhile.
+        """
+        self.spec = spec
+        self.watch()
+
+        def settle_in() -> None:
+            tidy(spec)
+            engine.rename(self._workshop.client, self._id, container_name(spec.session_id))
+
+        self._settling = asyncio.create_task(asyncio.to_thread(settle_in))
 
     def watch(self) -> None:
         """Watch the size of the session's workspace from now on."""
@@ -149,8 +169,9 @@ class Container:
         )
         self._id = request["name"]
         shop.remains.add(self._id)
-        parts.push_async_callback(asyncio.to_thread, shop.remains.remove, self._id)
-        await settled(engine.create, shop.client, request)
+        parts.push_async_callback(self._remove)
+        self._id = await settled(engine.create, shop.client, request)
+        shop.remains.rename(request["name"], self._id)
         where, version = engine.endpoint(shop.client), shop.client.api.api_version
         channel = await AttachChannel.open(where, version, self._id, self._explain)
         parts.push_async_callback(channel.close)
@@ -164,6 +185,9 @@ class Container:
     async def _add_file(self, mount: Mount) -> None:
         with engine.in_words():
             await asyncio.to_thread(add_file, self._workshop.client, self._id, self.spec, mount)
+
+    async def _remove(self) -> None:
+        await asyncio.to_thread(self._workshop.remains.remove, self._id)
 
     async def _freeze(self, stop: bool) -> None:
         await asyncio.to_thread(engine.freeze, self._workshop.client, self._id, stop)
@@ -180,6 +204,8 @@ class Container:
         self._workshop.running.discard(self.sandbox)
         if self._disk is not None:
             await self._disk.close()
+        if self._settling is not None:
+            await asyncio.wait([self._settling])
         await self._parts.aclose()
 
 

@@ -93,7 +93,8 @@ class SandboxSpec:
     packages: what to install first, by manager (`SandboxProvider.managers`). told: takes a sentence on
     what is being installed, and "" afterwards. own_path: the workspace is at its own path too, for what
     is installed there.
-    notes: what the user should know of this spec.
+    notes: what the user should know of this spec. warm: whether a sandbox may be taken that was started
+    before; it brings an empty workspace folder of its own, in place of the one that is there.
     """
 
     session_id: str
@@ -111,6 +112,7 @@ class SandboxSpec:
     told: Callable[[str], None] = field(default=lambda text: None, compare=False)
     own_path: bool = False
     notes: tuple[str, ...] = ()
+    warm: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,18 @@ class Probe:
     ok: bool
     reason: str
     remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Warm:
+    """The sandboxes that wait for a session: how many are ready, and should be.
+
+    problem: why there are fewer, or None.
+    """
+
+    ready: int
+    wanted: int
+    problem: str | None = None
 
 
 class Sandbox(Protocol):
@@ -223,3 +237,19 @@ class ImageProvider(Protocol):
 
     async def image_problem(self, image: str) -> str | None:
         """Why no sandbox can be made of `image`, with what to do; None where one can, or none can tell."""
+
+
+@runtime_checkable
+class WarmProvider(Protocol):
+    """What a provider that starts sandboxes before they are asked for may offer besides."""
+
+    @property
+    def warm(self) -> Warm | None:
+        """How those are; None for a provider that keeps none."""
+
+    def keep_warm(self, number: int, root: Path, data: Path, first: SandboxSpec | None = None) -> None:
+        """Keep `number` sandboxes ready from now on, for specs with ``warm``. Only the first call counts.
+
+        root: the directory below which the workspaces lie. data: the one below which the uploads lie.
+        first: what they are like until a session starts, then they are like that one's.
+        """

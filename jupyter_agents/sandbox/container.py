@@ -52,6 +52,11 @@ def on_tmpfs(target: str) -> bool:
     return any(target.startswith(f"{place}/") for place in (*tmpfs(0), "/dev", "/proc", "/sys"))
 
 
+def container_name(session_id: str) -> str:
+    """A name for the container of a session, or of none yet."""
+    return f"jupyter-agents-{session_id[-6:]}-{secrets.token_hex(4)}"
+
+
 def create_request(
     api: APIClient,
     spec: SandboxSpec,
@@ -128,7 +133,7 @@ def create_request(
         "image": image,
         "command": options.arguments(_TOOLHOST),
         "entrypoint": ["python3"],
-        "name": f"jupyter-agents-{spec.session_id[-6:]}-{secrets.token_hex(4)}",
+        "name": container_name(spec.session_id),
         "hostname": "sandbox",
         "user": user,
         "working_dir": WORKSPACE,

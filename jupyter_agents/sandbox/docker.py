@@ -23,12 +23,14 @@ import docker
 from ..domain.packages import MANAGERS
 from ..errors import SandboxError, SandboxUnavailable
 from . import engine
-from .assembly import Container, StartEgress, Workshop
-from .base import Mount, Network, Probe, Sandbox, SandboxSpec
+from .assembly import Container, StartEgress, Undo, Workshop
+from .base import Mount, Network, Probe, Sandbox, SandboxSpec, Warm
 from .derive import Derived, Deriver, prune
 from .egress import Egress, start_egress
 from .installs import Installs
 from .once import Once
+from .pool import Pool
+from .prepared import Places
 from .reaper import process_alive, process_owner
 from .remains import Remains
 from .workspace import make_workspace
@@ -99,6 +101,8 @@ class DockerProvider:
         self._start_egress = start_egress
         self._workshop: Workshop | None = None
         self._connecting = asyncio.Lock()
+        self._starting = 0
+        self._pool: Pool | None = None
         self._installs = installs or Installs()
         self._images = Once[Derived]()
 
@@ -124,6 +128,9 @@ class DockerProvider:
 
         An engine that answered before and is away is waited for, as it may be starting again.
         """
+        warm = await self._pool.take(spec) if self._pool is not None and spec.warm else None
+        if warm is not None:
+            return warm.sandbox
         shop = await self._connect()
         deadline = time.monotonic() + RESTART_SECONDS
         while True:
@@ -138,17 +145,41 @@ class DockerProvider:
             await asyncio.sleep(ASK_SECONDS)
 
     async def _start(self, shop: Workshop, spec: SandboxSpec) -> Sandbox:
-        derived = await self._with_packages(shop.client, spec) if spec.packages else None
-        image = derived.name if derived else spec.image or self._image
-        container = await Container.start(shop, spec, image, derived.digest if derived else None)
+        self._starting += 1
+        try:
+            container = await Container.start(shop, spec, *await self._image_of(shop.client, spec))
+        finally:
+            self._starting -= 1
         container.watch()
         return container.sandbox
+
+    @property
+    def warm(self) -> Warm | None:
+        """See `base.WarmProvider`."""
+        return None if self._pool is None else self._pool.state
+
+    def keep_warm(self, number: int, root: Path, data: Path, first: SandboxSpec | None = None) -> None:
+        """See `base.WarmProvider`."""
+        if self._pool is None:
+            places = Places(root.resolve(), data.resolve())
+            self._pool = Pool(number, places, self._start_warm, self._image_id, lambda: self._starting > 0)
+            if first is not None:
+                self._pool.want(first)
+
+    async def _start_warm(self, spec: SandboxSpec, undo: Undo) -> Container:
+        shop = await self._connect()
+        return await Container.start(shop, spec, *await self._image_of(shop.client, spec), undo)
+
+    async def _image_id(self, spec: SandboxSpec) -> str:
+        client = (await self._connect()).client
+        name, _ = await self._image_of(client, spec)
+        return await asyncio.to_thread(engine.image_id, client, name)
 
     async def image_problem(self, image: str) -> str | None:
         """Why no container can be made of `image`; see `base.ImageProvider`."""
         try:
             client = (await self._connect()).client
-            await asyncio.to_thread(engine.find_image, client, image)
+            await asyncio.to_thread(engine.image_id, client, image)
         except engine.Unusable as error:
             return None if error.remedy == engine.START_IT else str(error)
         except SandboxError as error:
@@ -168,17 +199,24 @@ class DockerProvider:
     async def close(self) -> None:
         """End all sandboxes of this provider."""
         await self._images.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
         shop, self._workshop = self._workshop, None
         if shop is not None:
             await asyncio.gather(*(sandbox.close() for sandbox in tuple(shop.running)))
             await asyncio.to_thread(shop.remains.close)
             await asyncio.to_thread(shop.client.close)
 
-    async def _with_packages(self, client: docker.DockerClient, spec: SandboxSpec) -> Derived:
+    async def _image_of(self, client: docker.DockerClient, spec: SandboxSpec) -> tuple[str, str | None]:
+        """The image of a spec, and the digest of one that was made for its packages."""
         base = spec.image or self._image
+        if not spec.packages:
+            return base, None
         deriver = await asyncio.to_thread(Deriver, client, base, spec, self._installs, os.environ)
         found = await asyncio.to_thread(deriver.find)
-        return found or await self._images.get(deriver.key, deriver.build, spec.told)
+        derived = found or await self._images.get(deriver.key, deriver.build, spec.told)
+        return derived.name, derived.digest
 
     async def _connect(self) -> Workshop:
         async with self._connecting:

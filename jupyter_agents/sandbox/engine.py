@@ -88,22 +88,28 @@ def endpoint(client: DockerClient) -> Endpoint:
     return str(path) if path else (parts.hostname or "localhost", parts.port or 2375)
 
 
-def create(client: DockerClient, request: dict[str, Any]) -> None:
-    """Create a container. Raises `SandboxUnavailable`."""
+def create(client: DockerClient, request: dict[str, Any]) -> str:
+    """Create a container; its id. Raises `SandboxUnavailable`."""
     with in_words():
         try:
-            client.api.create_container(**request)
+            return str(client.api.create_container(**request)["Id"])
         except ImageNotFound:
             raise no_image(request["image"]) from None
 
 
-def find_image(client: DockerClient, image: str) -> None:
-    """Raises `Unusable` where the engine has no image of that name."""
+def image_id(client: DockerClient, image: str) -> str:
+    """The id of the image that has this name now. Raises `SandboxUnavailable`."""
     with in_words():
         try:
-            client.api.inspect_image(image)
+            return str(client.api.inspect_image(image)["Id"])
         except ImageNotFound:
             raise no_image(image) from None
+
+
+def rename(client: DockerClient, name: str, new: str) -> None:
+    """Give a container another name, if it is there. Never raises."""
+    with contextlib.suppress(DockerException, RequestException):
+        client.api.rename(name, new)
 
 
 def no_image(image: str) -> Unusable:

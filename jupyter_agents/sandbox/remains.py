@@ -15,7 +15,7 @@ from . import engine
 
 
 class Remains:
-    """Of one engine. The methods block, except `add`."""
+    """Of one engine. The methods block, except `add` and `rename`."""
 
     def __init__(self, client: DockerClient) -> None:
         self._client = client
@@ -26,6 +26,11 @@ class Remains:
     def add(self, name: str) -> None:
         """A container of this name is about to be made."""
         self._there.add(name)
+
+    def rename(self, name: str, identity: str) -> None:
+        """The container was made, and is called by its id from now on."""
+        self._there.add(identity)
+        self._there.discard(name)
 
     def remove(self, name: str) -> None:
         """Remove a container, now or when the engine answers again. Never raises."""

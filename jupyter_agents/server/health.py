@@ -15,8 +15,8 @@ class Sandboxes(Handler):
     @authenticated
     @authorized
     async def get(self) -> None:
-        """A row for each session that this server process holds."""
-        self.reply({"data": await health.report(self.context)})
+        """A row for each session that this server process holds, and what waits for one."""
+        self.reply({"data": await health.report(self.context), "warm": health.warm(self.context)})
 
 
 ROUTES = [(r"/local/sandboxes", Sandboxes)]

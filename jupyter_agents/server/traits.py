@@ -44,6 +44,9 @@ class Traits(PolicyTraits):
     docker_mounts = List(
         Unicode(), help="Host folders that every Docker sandbox sees at the same path, read-only."
     ).tag(config=True)
+    warm_pool = Int(0, min=0, help="Docker sandboxes that are started ahead, for the sessions to come.").tag(
+        config=True
+    )
     packages_timeout = Float(
         900.0, min=1, help="Seconds that installing an environment's packages may take."
     ).tag(config=True)
@@ -197,6 +200,7 @@ class Traits(PolicyTraits):
             repository_timeout=self.repository_timeout,
             max_repository=size("max_repository", self.max_repository),
             replay=self.replay_folder,
+            warm_pool=self.warm_pool,
             mcp=McpConfig(
                 private_hosts=self.mcp_private_hosts,
                 connect_seconds=self.mcp_connect_timeout,

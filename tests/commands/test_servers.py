@@ -27,6 +27,12 @@ def test_a_row_in_words() -> None:
     assert servers.line(bare) == "sesn_1  idle, hybrid, no sandbox yet: none"
 
 
+def test_what_waits_for_a_session_in_words() -> None:
+    row = {"kind": "docker", "ready": 1, "wanted": 2, "problem": None, "server": "http://here/"}
+    assert servers.warm_line(row) == "docker: 1 of 2 warm at http://here/"
+    assert servers.warm_line(row | {"problem": "Why."}) == "docker: 1 of 2 warm at http://here/: Why."
+
+
 def test_doctor_lists_the_sandboxes_of_a_server_that_runs(
     shell: Shell, home: Home, scripted: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
