@@ -65,6 +65,30 @@ class Home:
         }
 
 
+def home_of(
+    kind: str,
+    folder: Path,
+    url: str,
+    traits: Mapping[str, Any] | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Home:
+    """Folders for a server whose sandboxes are of `kind`; every user may enter `folder`."""
+    if kind != "docker":
+        home = Home(folder, url, {"sandbox": kind, **(traits or {})}, variables or {})
+        home.data.mkdir(mode=0o711)
+        return home
+    import docker
+
+    from jupyter_agents.testing.images import HOST_MOUNTS, import_host_image
+
+    client = docker.from_env()
+    image = import_host_image(client)
+    client.close()
+    mounts = [str(mount.source) for mount in HOST_MOUNTS]
+    traits = {"sandbox": "docker", "image": image, "docker_mounts": mounts, **(traits or {})}
+    return Home(folder, url, traits, {"DOCKER_HOST": "unix:///var/run/docker.sock", **(variables or {})})
+
+
 class Server:
     """A server that answers; `client` is the official SDK."""
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from traitlets.config import Config
 
 from jupyter_agents.domain import pricing, settings
 from jupyter_agents.kernel import options
+from jupyter_agents.sandbox.plugins import ProviderContext
 from jupyter_agents.server import (
     agents,
     approvals,
@@ -26,7 +30,10 @@ from jupyter_agents.server import (
     threads,
     unbuilt,
 )
+from jupyter_agents.server.providers import Providers
 from jupyter_agents.server.traits import Traits
+from jupyter_agents.testing import conformance
+from tests.dists import EXAMPLE
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -98,6 +105,39 @@ def test_every_test_that_the_security_page_names_exists() -> None:
 
 def _defines(path: Path, classes: list[str]) -> bool:
     return any(f"class {name}(" in path.read_text("utf-8") for name in classes)
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page(name), re.DOTALL)
+
+
+def test_the_code_on_providers_is_the_examples() -> None:
+    sources = [path.read_text("utf-8") for path in sorted(EXAMPLE.glob("*.*"))]
+    config, settings = Config(), 0
+    for block in blocks("providers.md", "(?:python|toml)"):
+        if block.startswith("c."):
+            exec(block, {"c": config})
+            settings += 1
+        else:
+            assert any(block in source for source in sources), block
+    made = Providers(config=Config(Providers=config.JupyterAgents))
+    assert settings == 2 and made.auto_sandboxes[0] in made.sandbox_options
+
+
+def test_what_the_page_on_providers_names_is_there() -> None:
+    rows = re.findall(
+        r"^\| (`.+`) \| (?:from )?`(jupyter_agents\.[\w.]+)` \|", page("providers.md"), re.MULTILINE
+    )
+    assert len(rows) > 6
+    for names, module in rows:
+        for name in re.findall(r"`(\w+)", names):
+            assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
+    parts = {part.__name__ for part in conformance.SandboxConformance.__bases__}
+    assert set(re.findall(r"^\| `(\w+Checks)` \|", page("providers.md"), re.MULTILINE)) == parts
+    fields = {field.name for field in dataclasses.fields(ProviderContext)}
+    assert fields == set(
+        re.findall(r"^\| `(kind|data_dir|owner|options)` \|", page("providers.md"), re.MULTILINE)
+    )
 
 
 def test_links_lead_somewhere() -> None:

@@ -38,7 +38,7 @@ class Site:
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.port: int = server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{server.server_address[0]}:{self.port}"
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.leaving = threading.Event()
         self.asked_slow = threading.Event()
@@ -52,8 +52,11 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def site(pages: Mapping[str, Answer]) -> Iterator[Site]:
-    """Serve `pages`; what is none of them is a 404. ``/slow`` sends a head and then nothing more."""
+def site(pages: Mapping[str, Answer], address: str = "127.0.0.1") -> Iterator[Site]:
+    """Serve `pages`; what is none of them is a 404. ``/slow`` sends a head and then nothing more.
+
+    address: on loopback.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -72,7 +75,7 @@ def site(pages: Mapping[str, Answer]) -> Iterator[Site]:
                 return
             pages.get(self.path.partition("?")[0], body("<p>No such page</p>", status=404))(self)
 
-    server = _Server(("127.0.0.1", 0), Handler)
+    server = _Server((address, 0), Handler)
     found = Site(server)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:

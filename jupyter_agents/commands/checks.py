@@ -5,6 +5,7 @@ Nothing is assumed: a sandbox is started, the endpoint is asked, a group is made
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import shutil
 import sqlite3
@@ -14,16 +15,19 @@ import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_agents.runtime.answering import ask
 from jupyter_agents.runtime.cleanup import size
 from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.sandbox import cgroup, landlock
-from jupyter_agents.sandbox.base import Limits
-from jupyter_agents.sandbox.choose import Choice
+from jupyter_agents.sandbox.base import Limits, Probe
+from jupyter_agents.sandbox.choose import Choice, try_out
 from jupyter_agents.sandbox.leftovers import of_dead_servers
 from jupyter_agents.store.database import NETWORK_FILE_SYSTEMS, SCHEMA_VERSION, file_system
+
+if TYPE_CHECKING:
+    from jupyter_agents.server.app import JupyterAgents
 
 PROGRAM_SECONDS = 10.0
 PARTS = {"database": "agents.db*", "blobs": "blobs", "uploads": "uploads", "runs": "runs"}
@@ -97,11 +101,24 @@ def sandboxes(choice: Choice) -> list[Check]:
         first = Check("sandbox", "bad", choice.reason, choice.remedy)
     else:
         first = Check("sandbox", "ok", f"{choice.provider.kind}: tools can run")
-    others = [
-        Check(f"  {probe.kind}", "ok" if probe.ok else "note", probe.reason, probe.remedy)
-        for probe in choice.probes
-    ]
-    return [first, *others]
+    return [first, *map(_probed, choice.probes)]
+
+
+async def plugins(app: JupyterAgents, choice: Choice) -> list[Check]:
+    """What installed packages offer besides: those that are not in `choice` are tried here."""
+    offered, problems = app.plugins
+    tried = {found.kind for found in choice.probes}
+    rest = [one for one in offered if one.kind not in tried and app.policy.allows_kind(one.kind)]
+    try:
+        probes = await asyncio.gather(*map(try_out, rest))
+    finally:
+        await asyncio.gather(*(one.close() for one in rest), return_exceptions=True)
+    todo = "Uninstall it, or ask its authors for another name."
+    return [*map(_probed, probes), *(Check("  sandbox provider", "note", why, todo) for why in problems)]
+
+
+def _probed(found: Probe) -> Check:
+    return Check(f"  {found.kind}", "ok" if found.ok else "note", found.reason, found.remedy)
 
 
 def kernel_parts() -> list[Check]:

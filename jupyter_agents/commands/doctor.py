@@ -53,7 +53,8 @@ async def examine(arguments: argparse.Namespace) -> Doc:
     allowed = app.policy.allows_kind
     folder, providers = app.data_folder, [one for one in app.providers() if allowed(one.kind)]
     try:
-        choice = await choose(providers, app.sandbox)
+        choice = await choose(providers, app.sandbox, auto=app.auto_sandboxes)
+        others = await checks.plugins(app, choice)
     finally:
         await asyncio.gather(*(provider.close() for provider in providers), return_exceptions=True)
     endpoint = Endpoint(folder, app.model_base_url, policy=app.policy)
@@ -64,6 +65,7 @@ async def examine(arguments: argparse.Namespace) -> Doc:
         checks.lab_extension(),
         await checks.model(endpoint, app.default_model, app.replay_folder),
         *checks.sandboxes(choice),
+        *others,
         *checks.kernel_parts(),
         checks.program("git", "Install git, for agents that work on repositories."),
         checks.program("rg", "Install ripgrep: the grep tool is faster with it."),

@@ -10,7 +10,7 @@ Source: docs/decisions.md "Names".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jupyter_agents.domain.hosting import PATTERNS, Life
@@ -27,7 +27,9 @@ SESSION = frozenset({"workspace", "max-turns", "notebook", "notebook-folder", "f
 NOT_SHARED = (SHARED - {"idle-timeout", "stop-timeout", "hosting"}) | {"workspace"}
 """What a session cannot ask for where a sandbox is shared."""
 AUTO, UNSAFE = "auto", "unsafe"
-SANDBOXES = (AUTO, "docker", "bubblewrap", "landlock", UNSAFE)
+BEST_FIRST = ("docker", "bubblewrap", "landlock")
+"""The kinds that ``auto`` tries where nothing else is set."""
+SANDBOXES = (AUTO, *BEST_FIRST, UNSAFE)
 LEAST = {"memory": 32 * 1024**2, "pids": 16, "open-files": 256}
 """What a sandbox needs for itself."""
 MOST_TURNS = 10_000
@@ -58,8 +60,11 @@ class Settings:
         return Life(self.hosting, self.idle_timeout, self.stop_timeout)
 
 
-def settings(default: Settings, ceiling: Settings, *metadata: Mapping[str, str]) -> Settings:
-    """`default` as changed by each of `metadata` in turn (environment first, then session).
+def settings(
+    default: Settings, ceiling: Settings, *metadata: Mapping[str, str], kinds: Sequence[str] = SANDBOXES
+) -> Settings:
+    """`default` as changed by each of `metadata` in turn (environment first, then session); `kinds` is what
+    may be named as a sandbox.
 
     Raises `InvalidRequest` naming the key for a value that cannot be read, is above `ceiling`, or is too
     little for any sandbox.
@@ -67,8 +72,8 @@ def settings(default: Settings, ceiling: Settings, *metadata: Mapping[str, str])
     given: dict[str, str] = {}
     for pairs in metadata:
         given |= {k.removeprefix(PREFIX): v for k, v in pairs.items() if k.startswith(PREFIX)}
-    if given.get("sandbox", AUTO) not in SANDBOXES:
-        raise InvalidRequest(f"metadata.{PREFIX}sandbox: expected one of {', '.join(SANDBOXES)}.")
+    if given.get("sandbox", AUTO) not in kinds:
+        raise InvalidRequest(f"metadata.{PREFIX}sandbox: expected one of {', '.join(kinds)}.")
     if given.get("hosting", default.hosting) not in PATTERNS:
         raise InvalidRequest(f"metadata.{PREFIX}hosting: expected one of {', '.join(PATTERNS)}.")
     cpus = _number("cpus", given.get("cpus"), default.cpus, ceiling.cpus)

@@ -161,7 +161,7 @@ def env_parser() -> Parser:
     add("--open-files", metavar="N", help="files that a process may have open")
     add("--file-size", metavar="SIZE", help="the largest file, such as 2GiB")
     add("--disk", metavar="SIZE", help="such as 10GiB")
-    add("--sandbox", metavar="KIND", help="auto, docker, bubblewrap, landlock or unsafe")
+    add("--sandbox", metavar="KIND", help="auto, docker, bubblewrap, landlock, unsafe, or another kind")
     add("--call-timeout", metavar="TIME", help="such as 300s: the longest that one call may take")
     add("--idle-timeout", metavar="TIME", help="such as 300s: when an idle sandbox is paused")
     add("--stop-timeout", metavar="TIME", help="such as 3600s: when an idle sandbox ends")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_agents.domain import approvals, events
 from jupyter_agents.domain.events import Draft, Stamp
+from jupyter_agents.domain.refused import REFUSED
 from jupyter_agents.domain.state import Call
 from jupyter_agents.domain.steps import goes_on
 from jupyter_agents.errors import SandboxUnavailable
@@ -57,7 +58,7 @@ async def _run_tool(session: Session, call: Call) -> None:
 
     def drafts() -> list[Draft]:
         follows = [] if outcome.usage else _going_on(session, call)
-        return [*lacking, draft, *_noted(session), *follows]
+        return [*lacking, *refused(session), draft, *_noted(session), *follows]
 
     await session.append(drafts)
 
@@ -106,5 +107,12 @@ def denied(stamp: Stamp, call: Call) -> Draft:
 
 
 def left_behind(session: Session, late: Sequence[Doc]) -> list[Draft]:
-    """The record of changed files that no call reported, if there are any."""
-    return [session.stamp.private("private.changes", {"changes": list(late)})] if late else []
+    """The records of changed files and of refused hosts that no call reported, if there are any."""
+    changes = [session.stamp.private("private.changes", {"changes": list(late)})] if late else []
+    return [*changes, *refused(session)]
+
+
+def refused(session: Session) -> list[Draft]:
+    """The record of what the network refused since the last one, if there is anything."""
+    found = session.tools.refusals.journaled()
+    return [session.stamp.private(REFUSED, {"refused": found})] if found else []

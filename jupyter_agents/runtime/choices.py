@@ -25,11 +25,19 @@ class Choices:
         Best first.
     chosen:
         Told of each choice, with what was wanted.
+    auto:
+        The kinds that ``auto`` may take (`choose`).
     """
 
-    def __init__(self, providers: Sequence[SandboxProvider], chosen: Callable[[str, Choice], None]) -> None:
+    def __init__(
+        self,
+        providers: Sequence[SandboxProvider],
+        chosen: Callable[[str, Choice], None],
+        auto: Sequence[str],
+    ) -> None:
         self._providers = providers
         self._chosen = chosen
+        self._auto = auto
         self._tasks: dict[str, asyncio.Task[Choice]] = {}
         self._at: dict[str, float] = {}
 
@@ -55,7 +63,7 @@ class Choices:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _choose(self, wanted: str) -> Choice:
-        choice = await choose(self._providers, wanted)
+        choice = await choose(self._providers, wanted, auto=self._auto)
         self._at[wanted] = time.monotonic()
         self._chosen(wanted, choice)
         return choice

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_agents.domain.policy import Policy
-from jupyter_agents.domain.settings import Settings
+from jupyter_agents.domain.settings import BEST_FIRST, Settings
 from jupyter_agents.runtime.files import MAX_STORAGE
 from jupyter_agents.runtime.manager import MOST_FILES
 from jupyter_agents.runtime.mcp_config import McpConfig
@@ -22,6 +22,7 @@ class Config:
     environment. sandbox: ``auto`` or a kind. sandbox_uid: the user id inside when the server is
     root. replay: a folder of run files that answer in place of a model. web_hosts: hosts that
     ``web_fetch`` may reach although they are private. policy: what the administrator allows.
+    auto_sandboxes: the kinds that ``auto`` tries, best first.
     notebook_folder: whether sandboxes may show the folder of their notebook. network: the most that
     an environment may ask for, one of `network.MAXIMA`. network_hosts: hosts that sandboxes may reach
     although they are private. package_hosts: what ``allow_package_managers`` lets through besides the
@@ -49,6 +50,7 @@ class Config:
         )
     )
     policy: Policy = field(default_factory=Policy)
+    auto_sandboxes: tuple[str, ...] = BEST_FIRST
     max_files: int = MOST_FILES
     max_storage: int = MAX_STORAGE
     download_uploads: bool = False

@@ -10,6 +10,7 @@ from typing import Any
 from jupyter_agents.domain import history
 from jupyter_agents.domain.policy import Policy
 from jupyter_agents.domain.prompt import NOTEBOOK_NOTE
+from jupyter_agents.domain.refused import REFUSED, newest
 from jupyter_agents.domain.state import State
 from jupyter_agents.domain.tools import needs_sandbox
 from jupyter_agents.errors import InvalidRequest, ModelError
@@ -51,6 +52,7 @@ from jupyter_agents.store.snapshots import Snapshots
 Doc = dict[str, Any]
 
 DATABASE = "agents.db"
+REFUSED_RECORDS = 1000
 
 log = logging.getLogger(__name__)
 
@@ -215,6 +217,13 @@ class Context:
             outputs,
             self.clock,
         )
+
+    def refused(self, session_id: str) -> list[Doc]:
+        """The newest hosts that the network refused to a session; see `domain.refused`. Blocks."""
+        runner = self.manager.live(session_id)
+        pending = [] if runner is None else runner.tools.refusals.pending
+        told = self.journal.private(session_id, REFUSED, REFUSED_RECORDS)
+        return newest([*(one for record in told for one in record["refused"]), *pending])
 
     def _state(self, session_id: str) -> State:
         runner = self.manager.live(session_id)

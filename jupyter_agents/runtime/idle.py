@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_agents.domain.hosting import Life, due
 from jupyter_agents.ids import Clock
+from jupyter_agents.runtime.calls import refused
 from jupyter_agents.runtime.runner import SessionRunner
 
 Doc = dict[str, Any]
@@ -76,6 +77,8 @@ class IdleWatch:
     async def _look_after(self, runner: SessionRunner) -> None:
         if not runner.resting:
             return
+        if runner.tools.refusals.pending:
+            await runner.append(lambda: refused(runner))
         idle = (self._clock() - runner.tools.used_at).total_seconds()
         life, over = self._life(runner.state.session), not runner.state.waiting
         match due(life, idle, sandbox=runner.tools.state in RUNS, over=over):

@@ -37,6 +37,7 @@ from jupyter_agents.runtime.calls import START, denied, left_behind, result_draf
 from jupyter_agents.runtime.compact import compact
 from jupyter_agents.runtime.mcp import SessionMcp
 from jupyter_agents.runtime.model import Model
+from jupyter_agents.runtime.refusals import Refusals
 from jupyter_agents.runtime.repositories import Problem
 from jupyter_agents.sandbox.base import ToolResult
 
@@ -61,9 +62,10 @@ class Outcome:
 
 
 class Tools(Protocol):
-    """Where a session's calls go. mcp: its MCP servers."""
+    """Where a session's calls go. mcp: its MCP servers. refusals: what its network refused."""
 
     mcp: SessionMcp
+    refusals: Refusals
 
     notes: tuple[str, ...]
     """Sentences about the running sandbox that the model should know."""

@@ -1,4 +1,4 @@
-"""What the network refused to a session: told to the agent with each call, and kept for the user.
+"""What the network refused to a session: told to the agent with each call, and to the journal for the user.
 
 Host names here come out of a sandbox: names and addresses that the proxy has normalised, untrusted
 all the same. Source: docs/sandboxes.md "Network".
@@ -8,41 +8,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyter_agents.domain.refused import KEPT, newest
 from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.sandbox.base import Refusal
 
-KEPT = 100
 SAID = 10
 
 Doc = dict[str, Any]
 
 
 class Refusals:
-    """The newest `KEPT` refusals of one session, each host and port once."""
+    """What the proxies of one session told, until it is said and journaled; each host and port once."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: dict[tuple[str, int], Doc] = {}
+        self._pending: list[Doc] = []
         self._unsaid: dict[tuple[str, int], Refusal] = {}
 
     def told(self, refusal: Refusal) -> None:
         """Note a refusal."""
-        key = (refusal.host, refusal.port)
-        self._kept.pop(key, None)
-        self._kept[key] = {
-            "host": refusal.host,
-            "port": refusal.port,
-            "reason": refusal.reason,
-            "at": rfc3339(self._clock()),
-        }
-        if len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
+        found = {"host": refusal.host, "port": refusal.port, "reason": refusal.reason}
+        self._pending = newest([*self._pending, found | {"at": rfc3339(self._clock())}])
         if len(self._unsaid) < KEPT:
-            self._unsaid[key] = refusal
+            self._unsaid[(refusal.host, refusal.port)] = refusal
 
-    def newest(self) -> list[Doc]:
-        """``{"host", "port", "reason", "at"}`` of each, oldest first."""
-        return list(self._kept.values())
+    @property
+    def pending(self) -> list[Doc]:
+        """``{"host", "port", "reason", "at"}`` of each that the journal does not have, oldest first."""
+        return list(self._pending)
+
+    def journaled(self) -> list[Doc]:
+        """What is `pending`, which the caller journals."""
+        found, self._pending = self._pending, []
+        return found
 
     def take(self) -> str:
         """The sentences about what was refused since this was last asked, or ""."""

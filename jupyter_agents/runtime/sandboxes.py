@@ -58,8 +58,10 @@ class Sandboxes:
     def __init__(self, config: Config, providers: Providers, catalog: Catalog, mounted: Mounted) -> None:
         self.config = config
         allowed = config.policy.allows_kind
-        self.providers = tuple(one for one in providers() if allowed(one.kind))
-        self.choices = Choices(self.providers, self._chosen)
+        made = tuple(providers())
+        self.kinds = tuple(dict.fromkeys((*keys.SANDBOXES, *(one.kind for one in made))))
+        self.providers = tuple(one for one in made if allowed(one.kind))
+        self.choices = Choices(self.providers, self._chosen, config.auto_sandboxes)
         self.pythons: dict[str, tuple[Path, ...]] = {}
         self.shared: dict[str, Shared] = {}
         self.catalog = catalog
@@ -150,8 +152,7 @@ class Sandboxes:
         metadata: as given or as stored; an empty value is one that is taken away.
         """
         given_keys = [{key: value for key, value in given.items() if value} for given in metadata]
-        asked = keys.settings(self.config.defaults, self.config.ceilings, *given_keys)
-        self.config.policy.check_settings(asked)
+        asked = self._check_settings(*given_keys)
         if not any(IMAGE in given for given in given_keys) or asked.image is None:
             return
         provider = (await asyncio.shield(self.choice(asked.sandbox))).provider
@@ -160,9 +161,13 @@ class Sandboxes:
             if problem is not None:
                 raise InvalidRequest(f"metadata.{IMAGE}: {problem}")
 
-    def _check_settings(self, *metadata: Mapping[str, str]) -> None:
-        asked = keys.settings(self.config.defaults, self.config.ceilings, *metadata)
+    def _check_settings(self, *metadata: Mapping[str, str]) -> Settings:
+        asked = self._settings(*metadata)
         self.config.policy.check_settings(asked)
+        return asked
+
+    def _settings(self, *metadata: Mapping[str, str]) -> Settings:
+        return keys.settings(self.config.defaults, self.config.ceilings, *metadata, kinds=self.kinds)
 
     async def check_packages(self, session: Doc, environment: Doc) -> None:
         """Raises `InvalidRequest` for packages that the session's sandbox cannot install."""
@@ -180,12 +185,7 @@ class Sandboxes:
     def settings(self, session: Doc) -> Settings:
         """What the session asks of its sandbox, defaults filled in."""
         environment = self.catalog.find("environment", session["environment_id"]) or {"metadata": {}}
-        return keys.settings(
-            self.config.defaults,
-            self.config.ceilings,
-            environment["metadata"],
-            session["metadata"],
-        )
+        return self._settings(environment["metadata"], session["metadata"])
 
     def life(self, session: Doc) -> Life:
         """What becomes of the session's idle sandbox; the default, if a ceiling was lowered since."""

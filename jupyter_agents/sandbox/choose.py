@@ -1,6 +1,7 @@
 """Picks the provider: the best that really works here, or the one that was asked for.
 
-There is no fallback to a plain subprocess: ``auto`` never takes the kind ``unsafe``. What was passed
+``auto`` tries the kinds that an administrator listed for it, and no other: never the kind ``unsafe``, and
+never one of an installed package that is not on the list. What was passed
 over is kept with its reason, so that the user can see why the sandbox is not the best one.
 
 Source: docs/decisions.md (sandbox and network), docs/local-api.md (status, doctor).
@@ -13,9 +14,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..domain.settings import AUTO, BEST_FIRST, UNSAFE
 from .base import Probe, SandboxProvider
 
-AUTO, UNSAFE = "auto", "unsafe"
 NOTHING_ALLOWED = "No kind of sandbox is allowed here."
 PROBE_SECONDS = 40.0
 
@@ -42,26 +43,34 @@ async def choose(
     providers: Sequence[SandboxProvider],
     wanted: str = AUTO,
     *,
+    auto: Sequence[str] = BEST_FIRST,
     probe_seconds: float = PROBE_SECONDS,
 ) -> Choice:
-    """Probe all `providers` at once and pick one.
+    """Probe the `providers` at once and pick one.
 
     Parameters
     ----------
     providers:
-        Best first: Docker, bubblewrap, Landlock.
+        All that may be used. Those that are neither on the list `auto` nor asked for are not probed.
     wanted:
-        A provider's kind, or ``auto`` for the first that works and isolates.
+        A provider's kind, or ``auto`` for the first on the list that works.
+    auto:
+        Kinds, best first.
     probe_seconds:
         The longest that one probe may take, seconds.
     """
-    if wanted == AUTO:
-        providers = [provider for provider in providers if provider.kind != UNSAFE]
+    kinds = [kind for kind in (*auto, wanted) if kind != UNSAFE or kind == wanted]
+    known = {provider.kind: provider for provider in providers}
+    if wanted not in (AUTO, *known) and known:
+        names = ", ".join([AUTO, *known])
+        return Choice(None, (), f"There is no sandbox of the kind {wanted!r}.", f"Use one of: {names}.")
+    providers = [known[kind] for kind in dict.fromkeys(kinds) if kind in known]
     if not providers:
         return Choice(None, (), NOTHING_ALLOWED, "Ask the administrator for JupyterAgents.allowed_sandboxes.")
-    probes = tuple(await asyncio.gather(*(_probe(provider, probe_seconds) for provider in providers)))
+    probes = tuple(await asyncio.gather(*(try_out(provider, probe_seconds) for provider in providers)))
     if wanted != AUTO:
-        return _wanted(providers, probes, wanted)
+        place = providers.index(known[wanted])
+        return _wanted(providers[place], probes[place], probes)
     for index, probe in enumerate(probes):
         if probe.ok:
             over = probes[:index]
@@ -72,18 +81,15 @@ async def choose(
     return Choice(None, probes, f"No sandbox works here. {reasons}".strip(), remedies, probes)
 
 
-def _wanted(providers: Sequence[SandboxProvider], probes: tuple[Probe, ...], wanted: str) -> Choice:
-    for provider, probe in zip(providers, probes, strict=True):
-        if probe.kind == wanted and probe.ok:
-            return Choice(provider, probes, probe.reason)
-        if probe.kind == wanted:
-            reason = f"The sandbox {wanted!r} was asked for and does not work: {probe.reason}"
-            return Choice(None, probes, reason, probe.remedy)
-    kinds = ", ".join([AUTO, *(provider.kind for provider in providers)])
-    return Choice(None, probes, f"There is no sandbox of the kind {wanted!r}.", f"Use one of: {kinds}.")
+def _wanted(provider: SandboxProvider, probe: Probe, probes: tuple[Probe, ...]) -> Choice:
+    if probe.ok:
+        return Choice(provider, probes, probe.reason)
+    reason = f"The sandbox {provider.kind!r} was asked for and does not work: {probe.reason}"
+    return Choice(None, probes, reason, probe.remedy)
 
 
-async def _probe(provider: SandboxProvider, seconds: float) -> Probe:
+async def try_out(provider: SandboxProvider, seconds: float = PROBE_SECONDS) -> Probe:
+    """Whether `provider` works, within `seconds`. Never raises."""
     try:
         async with asyncio.timeout(seconds):
             return await provider.probe()

@@ -5,6 +5,7 @@ Source: docs/decisions.md (sandbox and network).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -16,6 +17,7 @@ from ..errors import SandboxUnavailable
 from .base import Mount, SandboxSpec
 from .beside import NOTEBOOK, TOO_MUCH, Cover, TooMuch, cover
 from .options import OUTPUTS, UPLOADS, WORKSPACE, Root
+from .tools import ToolhostSandbox
 from .workspace import open_beneath, open_directory
 
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -153,6 +155,25 @@ def mount_target(mount: Mount) -> str:
 def is_bound(mount: Mount) -> bool:
     """Whether a mount needs a place of its own: not below the workspace, uploads or outputs."""
     return all(_below(mount.target, place) is None for place in (WORKSPACE, UPLOADS, OUTPUTS))
+
+
+async def add_file(spec: SandboxSpec, sandbox: ToolhostSandbox, mount: Mount, inside: str | None) -> None:
+    """What `Sandbox.add_file` does where the session's folders are seen from inside.
+
+    inside: where the running sandbox finds the mount's source; None: nowhere. Raises `SandboxUnavailable`.
+    """
+    target = mount_target(mount)
+    try:
+        if _below(target, WORKSPACE):
+            await asyncio.to_thread(place_read_only, mount, spec)
+        elif _below(target, UPLOADS):
+            await asyncio.to_thread(place_upload, mount, spec)
+        elif inside is None:
+            raise SandboxUnavailable(f"{target} is there when the sandbox starts again.")
+        else:
+            await sandbox.add_root(Root(target, inside))
+    except OSError as e:
+        raise SandboxUnavailable(f"{target} could not be added: {e.strerror}.") from e
 
 
 def place_read_only(mount: Mount, spec: SandboxSpec) -> None:

@@ -18,7 +18,6 @@ from .base import Limits, Mount, Probe, SandboxSpec
 from .channel import ProcessChannel
 from .guard import Guard
 from .leftovers import make_directory
-from .options import UPLOADS, WORKSPACE, Root
 from .prefix import Prefixes
 from .tools import ToolhostSandbox
 from .watchdog import tree_bytes
@@ -110,19 +109,7 @@ class EmbeddedProvider(ABC):
         await asyncio.gather(*(sandbox.close() for sandbox in list(self._running)))
 
     async def _add_file(self, spec: SandboxSpec, sandbox: ToolhostSandbox, mount: Mount) -> None:
-        target = embedded.mount_target(mount)
-        try:
-            if target.startswith(f"{WORKSPACE}/"):
-                await asyncio.to_thread(embedded.place_read_only, mount, spec)
-            elif target.startswith(f"{UPLOADS}/"):
-                await asyncio.to_thread(embedded.place_upload, mount, spec)
-            else:
-                inside = self._inside(spec, mount.source)
-                if inside is None:
-                    raise SandboxUnavailable(f"{target} is there when the sandbox starts again.")
-                await sandbox.add_root(Root(target, inside))
-        except OSError as e:
-            raise SandboxUnavailable(f"{target} could not be added: {e.strerror}.") from e
+        await embedded.add_file(spec, sandbox, mount, self._inside(spec, mount.source))
 
 
 @contextlib.asynccontextmanager

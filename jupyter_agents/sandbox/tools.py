@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -52,6 +53,8 @@ LARGE_FRAME = 512 * 1024
 CANCEL_SECONDS = 0.45
 ANSWER_SECONDS = 2.0
 SPARE_ANSWERS = 16
+
+_log = logging.getLogger(__name__)
 
 
 class ToolhostSandbox:
@@ -248,7 +251,9 @@ class ToolhostSandbox:
         try:
             async with self._sending:
                 await self._channel.send(data)
-        except OSError as e:
+        except SandboxUnavailable:
+            raise
+        except Exception as e:
             raise SandboxUnavailable(self._ended or "The sandbox has ended.") from e
 
     async def _try_send(self, frame: dict[str, Any]) -> None:
@@ -285,6 +290,9 @@ class ToolhostSandbox:
             why = f"The sandbox was ended: {e}."
         except (OSError, SandboxUnavailable) as e:
             why = str(e) or "The sandbox has ended."
+        except Exception as e:
+            _log.exception("the channel to a sandbox of the kind %s failed", self.kind)
+            why = f"The channel to the sandbox failed with {type(e).__name__}."
         await self._end(why)
         if self._closing is None:
             self._closing = asyncio.create_task(self._close())

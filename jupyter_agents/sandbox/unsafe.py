@@ -16,11 +16,11 @@ import os
 import shutil
 from pathlib import Path
 
+from ..domain.settings import UNSAFE
 from . import embedded, reach
 from .base import SandboxSpec
 from .beside import NOTEBOOK
 from .channel import ProcessChannel
-from .choose import UNSAFE
 from .guard import Guard, process_limit
 from .leftovers import make_directory
 from .options import OUTPUTS, UPLOADS, WORKSPACE, Root

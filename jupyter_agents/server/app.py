@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_agents.errors import UserError
 from jupyter_agents.runtime.context import Context
-from jupyter_agents.sandbox.base import Mount, SandboxProvider
 from jupyter_agents.server import (
     agents,
     approvals,
@@ -31,8 +29,8 @@ from jupyter_agents.server import (
     snapshots,
     threads,
 )
+from jupyter_agents.server.providers import Providers
 from jupyter_agents.server.rates import Rates
-from jupyter_agents.server.traits import Traits
 from jupyter_agents.server.unbuilt import NothingHere
 
 ROOT = "jupyter-agents"
@@ -40,7 +38,7 @@ PROBLEM = "jupyter_agents_problem"
 """The setting that says why the extension did not load."""
 
 
-class JupyterAgents(Traits, ExtensionApp):
+class JupyterAgents(Providers, ExtensionApp):
     """Agents, environments, sessions, events and files on this Jupyter server."""
 
     name = "jupyter_agents"
@@ -56,6 +54,8 @@ class JupyterAgents(Traits, ExtensionApp):
         except (ValueError, UserError) as error:
             server.web_app.settings[PROBLEM] = str(error)
             raise
+        for problem in self.plugins[1]:
+            self.log.warning("Sandbox provider: %s", problem)
         self.settings["jupyter_agents_context"] = self.context
         self.settings["jupyter_agents_rates"] = Rates(self.rate_limits)
         self.settings["jupyter_agents_embedded"] = self.embedded
@@ -90,23 +90,3 @@ class JupyterAgents(Traits, ExtensionApp):
         """End sandboxes and streams, then close the store."""
         if hasattr(self, "context"):
             await self.context.stop()
-
-    def providers(self) -> list[SandboxProvider]:
-        """The kinds of sandbox, best first; the policy may leave out some."""
-        from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
-        from jupyter_agents.sandbox.docker import DockerProvider
-        from jupyter_agents.sandbox.landlock import LandlockProvider
-        from jupyter_agents.sandbox.unsafe import UnsafeProvider
-
-        bubblewrap = BubblewrapProvider(packages=self.packages_folder, installs=self.installs)
-        return [
-            DockerProvider(
-                image=self.image,
-                runtime=self.docker_runtime or None,
-                mounts=tuple(Mount(Path(path), path) for path in self.docker_mounts),
-                installs=self.installs,
-            ),
-            bubblewrap,
-            LandlockProvider(prefixes=bubblewrap.prefixes),
-            UnsafeProvider(prefixes=bubblewrap.prefixes),
-        ]

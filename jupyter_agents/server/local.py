@@ -136,13 +136,14 @@ class SessionSandbox(Handler):
         recordings = context.recorder.recordings(session_id)
         workspace = context.sandboxes.workspace(doc)
         root = context.config.root_dir
+        refused = await asyncio.to_thread(context.refused, session_id)
         self.reply(
             {
                 "kind": None if tools is None else tools.kind,
                 "state": "none" if tools is None else tools.state,
                 "notes": [] if tools is None else _notes(tools),
                 "image": None if tools is None else tools.image,
-                "refused": [] if tools is None else tools.refusals.newest(),
+                "refused": refused,
                 "workspace": str(workspace),
                 "path": workspace.relative_to(root).as_posix() if workspace.is_relative_to(root) else None,
                 "replayed": recordings is not None,

@@ -16,7 +16,7 @@ from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 from jupyter_agents.domain import network
 from jupyter_agents.domain.hosting import PATTERNS
 from jupyter_agents.domain.packages import digest
-from jupyter_agents.domain.settings import LEAST, SANDBOXES, UNITS, Settings
+from jupyter_agents.domain.settings import BEST_FIRST, LEAST, UNITS, Settings
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.mcp_config import McpConfig, programs
 from jupyter_agents.runtime.repositories import GITHUB
@@ -38,7 +38,13 @@ class Traits(PolicyTraits):
         "else ANTHROPIC_BASE_URL, else the public API."
     ).tag(config=True)
     default_model = Unicode("claude-opus-4-7", help="The model of agents that name none.").tag(config=True)
-    sandbox = Enum(SANDBOXES, "auto", help="Which kind of sandbox runs tools.").tag(config=True)
+    sandbox = Unicode("auto", help="Which kind of sandbox runs tools.").tag(config=True)
+    auto_sandboxes = List(
+        Unicode(), list(BEST_FIRST), help="The kinds of sandbox that sandbox='auto' tries, best first."
+    ).tag(config=True)
+    sandbox_options = Dict(
+        value_trait=Dict(), help="Options of kinds of sandbox that other packages offer, by kind."
+    ).tag(config=True)
     image = Unicode("jupyter-agents/sandbox:latest", help="The image of Docker sandboxes.").tag(config=True)
     docker_runtime = Unicode(help="The runtime of Docker sandboxes, such as runsc.").tag(config=True)
     docker_mounts = List(
@@ -183,6 +189,7 @@ class Traits(PolicyTraits):
             defaults=defaults,
             ceilings=ceilings,
             policy=self.policy,
+            auto_sandboxes=tuple(self.auto_sandboxes),
             max_files=self.max_files,
             web_hosts=tuple(self.web_hosts),
             notebook_folder=self.notebook_folder,

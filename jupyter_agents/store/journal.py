@@ -101,6 +101,17 @@ class Journal:
         rows = self._database.read(lambda c: c.execute(sql, (*parameters, limit)).fetchall())
         return [Row(*row) for row in rows]
 
+    def private(self, session_id: str, type: str, limit: int) -> list[Doc]:
+        """The private parts of the newest `limit` private records of a type, oldest first."""
+        rows = self._database.read(
+            lambda c: c.execute(
+                "SELECT private FROM records WHERE session_id = ? AND kind = 'private' AND type = ? "
+                "ORDER BY seq DESC LIMIT ?",
+                (session_id, type, limit),
+            ).fetchall()
+        )
+        return [json.loads(private) for (private,) in reversed(rows)]
+
     def queued(self, session_id: str) -> list[str]:
         """Client events that have not been processed yet, as JSON, oldest first."""
         rows = self._database.read(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jupyter_agents.testing import ScriptedModel
 from tests.commands.conftest import Shell
+from tests.dists import install, install_example
 from tests.needs import need
 
 KEY = "sk-very-secret"
@@ -37,3 +39,25 @@ def test_nothing_that_can_run_tools_is_exit_status_1(shell: Shell) -> None:
     status, out, err = shell("doctor")
     assert (status, err) == (1, "") and "✗ sandbox" in out and "Nothing here can run tools." in out
     assert "There is no API key" in out and "-> " in out
+
+
+def test_kinds_of_installed_packages_are_tried_too(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = install_example(tmp_path / "site")
+    install(site, "broken-sandboxes", {"broken": "not_there:Provider", "docker": "not_there:Provider"})
+    monkeypatch.syspath_prepend(str(site))
+    command = {"command": ["env", f"TMPDIR={tmp_path}", "sh", "-c"]}
+    shell.configure(sandbox="bubblewrap", sandbox_options={"by-command": command})
+    report = shell.json("doctor")
+    found = by_name(report)
+    assert (found["by-command"]["state"], found["by-command"]["how"]) == ("ok", "env ran a command.")
+    assert found["broken"]["state"] == "note"
+    assert found["broken"]["how"] == (
+        "broken-sandboxes 1.0 cannot be loaded: ModuleNotFoundError: No module named 'not_there'."
+    )
+    assert (
+        found["sandbox provider"]["how"] == "broken-sandboxes 1.0 offers 'docker', a kind that is built in."
+    )
+    shell.configure(sandbox="bubblewrap", allowed_sandboxes=["bubblewrap"])
+    assert not by_name(shell.json("doctor")).keys() & {"broken", "by-command"}

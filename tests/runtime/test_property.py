@@ -36,6 +36,7 @@ from jupyter_agents.runtime import loop
 from jupyter_agents.runtime.config import Config
 from jupyter_agents.runtime.loop import Outcome
 from jupyter_agents.runtime.model import Answer
+from jupyter_agents.runtime.refusals import Refusals
 from jupyter_agents.sandbox.base import ToolResult
 from jupyter_agents.testing import ScriptedModel, call, say, summary
 from tests.requests import check_request
@@ -123,6 +124,7 @@ class Hands:
     replayed_tools = False
 
     def __init__(self, ran: Counter[str], clock: Any) -> None:
+        self.refusals = Refusals(clock)
         self.ran = ran
         self.used_at = clock()
 

@@ -98,3 +98,18 @@ async def test_a_probe_that_raises_is_a_provider_that_does_not_work() -> None:
     choice = await choose(providers)
     assert choice.provider is providers[1]
     assert choice.passed_over[0].reason == "Its probe failed with RuntimeError."
+
+
+async def test_auto_tries_what_is_listed_in_its_order_and_no_other() -> None:
+    far, near, unsafe = Fake("far", True), Fake("bubblewrap", True), Fake("unsafe", True)
+    choice = await choose([near, unsafe, far])
+    assert choice.provider is near and [probe.kind for probe in choice.probes] == ["bubblewrap"]
+    choice = await choose([near, unsafe, far], auto=["unsafe", "far", "gone", "bubblewrap"])
+    assert choice.provider is far and [probe.kind for probe in choice.probes] == ["far", "bubblewrap"]
+    assert (far.probed, unsafe.probed) == (1, 0)
+
+
+async def test_a_kind_that_auto_does_not_try_can_be_asked_for() -> None:
+    far, near = Fake("far", True), Fake("bubblewrap", True)
+    choice = await choose([near, far], "far")
+    assert choice.provider is far and [probe.kind for probe in choice.probes] == ["bubblewrap", "far"]

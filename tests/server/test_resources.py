@@ -15,7 +15,7 @@ from jupyter_agents import wire
 from jupyter_agents.testing import ScriptedModel, call, say
 from tests.needs import need
 from tests.server.test_sdk import complete
-from tests.support import Home, Server, serving
+from tests.support import Home, Server, home_of, serving
 
 
 def upload(server: Server, data: bytes = b"a,b\n", name: str = "data.csv") -> str:
@@ -223,7 +223,7 @@ def test_every_sandbox_reads_what_is_added_while_it_runs(
     kind: str, open_folder: Path, scripted: ScriptedModel
 ) -> None:
     need({"bubblewrap": "bwrap"}.get(kind, kind))
-    with serving(_home(kind, open_folder, scripted.url)) as server:
+    with serving(home_of(kind, open_folder, scripted.url)) as server:
         scripted.script += [[call("bash", command="echo ready")], [say("Ready.")]]
         session = server.session()
         assert results(server.turn(session.id, "go")) == [("ready\n", False)]
@@ -238,23 +238,6 @@ def test_every_sandbox_reads_what_is_added_while_it_runs(
         scripted.script += [[say("Done.")]]
         gone, still = results(server.turn(session.id, "again"))
         assert gone[1] and still == ("a,b\n", False)
-
-
-def _home(kind: str, folder: Path, url: str) -> Home:
-    if kind != "docker":
-        home = Home(folder, url, {"sandbox": kind})
-        home.data.mkdir(mode=0o711)
-        return home
-    import docker
-
-    from jupyter_agents.testing.images import HOST_MOUNTS, import_host_image
-
-    client = docker.from_env()
-    image = import_host_image(client)
-    client.close()
-    mounts = [str(mount.source) for mount in HOST_MOUNTS]
-    traits = {"sandbox": "docker", "image": image, "docker_mounts": mounts}
-    return Home(folder, url, traits, {"DOCKER_HOST": "unix:///var/run/docker.sock"})
 
 
 def test_a_resource_outlives_kill_nine(home: Home, scripted: ScriptedModel) -> None:
