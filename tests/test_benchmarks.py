@@ -13,6 +13,7 @@ from tests.needs import need
 
 TINY: dict[str, dict[str, Any]] = {
     "tools": {"calls": 2, "few": 1, "many": 2, "engine": False},
+    "sandboxes": {"calls": 2, "output": 1000, "many": 2, "rounds": 1},
     "store": {"appends": 5, "sessions": 2, "each": 5},
     "listing": {"events": 2500, "times": 1},
     "start": {"sessions": 2, "events": 3, "times": 1},

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from tests.benchmarks.table import HEAD
 
-PARTS = ("tools", "store", "listing", "start", "memory", "streaming", "interrupt", "browser")
+PARTS = ("tools", "sandboxes", "store", "listing", "start", "memory", "streaming", "interrupt", "browser")
 
 
 def main() -> None:

@@ -15,11 +15,14 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from .answers import Answers, ToolError, flag, text_argument
 from .processes import NOBODY, Children, Process, below, end
 from .shell import Shell, Tail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 DEFAULT_TIMEOUT = 120.0
 CANCEL_GRACE = 0.15

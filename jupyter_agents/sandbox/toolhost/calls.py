@@ -6,12 +6,15 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from . import files, search
 from .answers import Answers, Content, ToolError
 from .paths import Roots
 from .processes import Children
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 NO_PROCESS = 0
 

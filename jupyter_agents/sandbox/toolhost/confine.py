@@ -18,11 +18,14 @@ import struct
 import time
 from binascii import a2b_base64
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
 
 from .identity import become, set_limits
 from .modes import Modes
 from .processes import adopt_orphans, below, end
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8

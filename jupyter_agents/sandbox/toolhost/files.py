@@ -10,10 +10,13 @@ import os
 import stat
 import sys
 from binascii import b2a_base64
-from typing import Any
 
 from .answers import Content, ToolError, flag, text_argument
 from .paths import Roots, reason
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MAX_BYTES = 256 * 1024
 MAX_IMAGE_BYTES = 5 * 1024 * 1024 // 4 * 3

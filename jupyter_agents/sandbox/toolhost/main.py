@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from .answers import Answers, ToolError
 from .bash import Bash
@@ -18,6 +17,10 @@ from .identity import become, set_limits
 from .paths import Roots
 from .processes import Children, Process, adopt_orphans, below, end, go_on, stop
 from .sessions import Sessions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CHUNK = 256 * 1024
 

@@ -13,11 +13,14 @@ import signal
 import stat
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
 
 from .answers import Content, ToolError, optional_text, text_argument
 from .paths import Root, Roots, canonical, within
 from .processes import Children
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 GLOB_RESULTS = 200
 WALK_ENTRIES = 50_000

@@ -12,11 +12,14 @@ import os
 import selectors
 import signal
 from collections.abc import Callable
-from typing import Any
 
 from .answers import Answers, ToolError
 from .paths import Roots
 from .processes import Children
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CHUNK = 256 * 1024
 WRITING = ("write", "edit")

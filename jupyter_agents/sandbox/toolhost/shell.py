@@ -13,9 +13,12 @@ import signal
 import struct
 import termios
 from collections.abc import Callable
-from typing import Any
 
 from .processes import Children
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 OUTPUT_LIMIT = 100 * 1024
 STATUS_FD, OUTPUT_FD = 251, 252
