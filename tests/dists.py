@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "sandbox-by-command"
+EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "sandbox-by-command"
 
 
 def install(

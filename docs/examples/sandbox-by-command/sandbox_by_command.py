@@ -82,15 +82,13 @@ class CommandProvider:
             [*self._command, line], what=self._command[0], grace=3.0, terminate=False
         )
         notes = NOTES if spec.beside is None else (*NOTES, NO_NOTEBOOK)
-        sandbox = ToolhostSandbox(
-            channel, kind=self.kind, notes=notes, limits=spec.limits, on_close=self._closed
-        )
-        sandbox.takes_files(lambda mount: add_file(spec, sandbox, mount, str(mount.source)))
-        self._running.add(sandbox)
+        box = ToolhostSandbox(channel, kind=self.kind, notes=notes, limits=spec.limits, on_close=self._closed)
+        box.takes_files(lambda mount: add_file(spec, box, mount, str(mount.source)))
+        self._running.add(box)
         with contextlib.suppress(OSError):
             await channel.send(program)
-        await sandbox.start()
-        return sandbox
+        await box.start()
+        return box
 
     async def close(self) -> None:
         await asyncio.gather(*(sandbox.close() for sandbox in list(self._running)))
