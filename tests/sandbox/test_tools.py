@@ -334,3 +334,27 @@ async def test_without_a_hook_no_file_can_be_added(opened: Opened) -> None:
     sandbox, _ = await opened()
     with pytest.raises(SandboxUnavailable, match="takes no files"):
         await sandbox.add_file(Mount(Path("/h/a"), "/data/a"))
+
+
+async def test_a_channel_that_fails_in_its_own_way_ends_the_sandbox_and_no_call_waits(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox, channel = await opened(silent)
+    reading = sandbox._channel.receive
+
+    async def receive() -> bytes:
+        await reading()
+        raise KeyError("secret")
+
+    channel.receive = receive  # type: ignore[method-assign]
+    channel.say(frame(id=0, content=[], is_error=False)[:5])
+    call = asyncio.create_task(sandbox.call("bash", {"command": "true"}))
+    await asyncio.sleep(0.01)
+    channel.say(b" ")
+    with pytest.raises(SandboxUnavailable, match=r"^The channel to the sandbox failed with KeyError\.$"):
+        await asyncio.wait_for(call, 2)
+    assert not sandbox.alive and "secret" in caplog.text
+    other, sending = await opened()
+    sending.error = KeyError("secret")
+    with pytest.raises(SandboxUnavailable, match=r"^The sandbox has ended\.$"):
+        await other.call("bash", {"command": "true"})
