@@ -113,15 +113,17 @@ def create_request(
             _bind(toolhost, TOOLHOST),
         ]
     if cover is not None and not carried:
-        empty = toolhost.with_name("empty")
+        empty, nothing = toolhost.with_name("empty"), toolhost.with_name("nothing")
         empty.touch(mode=0o444)
+        nothing.mkdir(mode=0o555)
         binds.append(_bind(cover.folder, NOTEBOOK))
         binds += [_bind(empty, f"{NOTEBOOK}/{name}") for name in cover.files]
+        binds += [_bind(nothing, f"{NOTEBOOK}/{name}") for name in cover.directories]
     if network is not None:
         binds.append(_bind(network.parent, _NETWORK))
     host_config = api.create_host_config(
         mounts=binds,
-        tmpfs=tmpfs(limits.memory) | _covered(None if carried else cover),
+        tmpfs=tmpfs(limits.memory),
         shm_size=limits.memory // 16,
         network_mode="none",
         cap_drop=["ALL"],
@@ -156,11 +158,6 @@ def create_request(
         "host_config": host_config,
         "use_config_proxy": False,
     }
-
-
-def _covered(cover: Cover | None) -> dict[str, str]:
-    names = () if cover is None else cover.directories
-    return {f"{NOTEBOOK}/{name}": "ro,noexec,nosuid,nodev,mode=0555,size=4096" for name in names}
 
 
 def _bind(source: Path, target: str, *, writable: bool = False) -> Bind:

@@ -28,6 +28,7 @@ from .base import Mount, Network, Probe, Sandbox, SandboxSpec, Warm
 from .cargo import BY_ARCHIVES
 from .derive import Derived, Deriver, prune
 from .egress import Egress, start_egress
+from .fitness import Fitness
 from .installs import Installs
 from .once import Once
 from .pool import Pool
@@ -111,6 +112,7 @@ class DockerProvider:
         self._installs = installs or Installs()
         self._images = Once[Derived]()
         self._carried = carried
+        self._fitness = Fitness(self._mounts, runtime, self._owner)
 
     async def probe(self) -> Probe:
         """Start a container, run bash in it, and look for what it wrote on the host.
@@ -187,12 +189,12 @@ class DockerProvider:
         """Why no container can be made of `image`; see `base.ImageProvider`."""
         try:
             client = (await self._connect()).client
-            await asyncio.to_thread(engine.image_id, client, image)
+            digest = await asyncio.to_thread(engine.image_id, client, image)
         except engine.Unusable as error:
             return None if error.remedy == engine.START_IT else str(error)
         except SandboxError as error:
             return str(error)
-        return None
+        return await self._fitness.problem(client, image, digest)
 
     async def reap(self) -> int:
         """Remove the containers whose server is dead; returns how many there were."""

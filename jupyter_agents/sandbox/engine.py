@@ -6,6 +6,7 @@ Call these in a thread.
 from __future__ import annotations
 
 import contextlib
+import json
 import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -126,6 +127,14 @@ def rename(client: DockerClient, name: str, new: str) -> None:
     """Give a container another name, if it is there. Never raises."""
     with contextlib.suppress(DockerException, RequestException):
         client.api.rename(name, new)
+
+
+def name_import(client: DockerClient, said: str, repository: str, tag: str) -> None:
+    """Give an image that was imported its name, which Podman's import passes over.
+
+    said: what the import answered.
+    """
+    client.api.tag(json.loads(said.strip().splitlines()[-1])["status"], repository, tag)
 
 
 def no_image(image: str) -> Unusable:
