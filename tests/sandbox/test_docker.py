@@ -149,7 +149,7 @@ async def test_an_image_without_python_is_refused_in_words(
 
 
 async def test_what_is_wrong_with_an_image_is_said_without_a_container(image: str) -> None:
-    async with closing(DockerProvider(image=image)) as provider:
+    async with closing(DockerProvider(image=image, mounts=HOST_MOUNTS)) as provider:
         assert await provider.image_problem(image) is None
         said = await provider.image_problem("no-such-image:x")
         assert said is not None and "no image no-such-image:x. Pull it with `docker pull" in said
