@@ -56,9 +56,16 @@ def _chromium() -> str | None:
     return None if found else "Chromium is not installed"
 
 
+def _remote() -> str | None:
+    from tests.sandbox import remote_engine
+
+    return remote_engine.absent()
+
+
 PROBES: dict[str, Callable[[], str | None]] = {
     "docker": _docker,
     "dockerd": _dockerd,
+    "remote": _remote,
     "bwrap": _bwrap,
     "landlock": _landlock,
     "chromium": _chromium,

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from docker import DockerClient
 
@@ -22,10 +22,13 @@ from . import engine
 from .attach import AttachChannel
 from .base import Mount, Network, Refusal, SandboxSpec
 from .beside import Cover
+from .cargo import Cargo
+from .carried import CarriedSandbox
 from .container import container_name, create_request
 from .counters import LimitWatch, size_text
 from .egress import Egress
 from .embedded import find_cover
+from .listing import Listing
 from .mounts import add_file, lay_out
 from .remains import Remains
 from .tools import ToolhostSandbox, write_zipapp
@@ -40,7 +43,8 @@ Undo = Callable[[], None]
 class Workshop:
     """What all containers of a provider are made with; see `docker.DockerProvider`.
 
-    rootless: whether the engine runs without root. running: the sandboxes that have not ended.
+    rootless: whether the engine runs without root. running: the sandboxes that have not ended. carried:
+    whether the engine sees no file of this machine.
     """
 
     client: DockerClient
@@ -52,6 +56,7 @@ class Workshop:
     directory: Path | None
     start_egress: StartEgress
     running: set[ToolhostSandbox] = field(default_factory=set)
+    carried: bool = False
 
     def user(self, spec: SandboxSpec) -> tuple[int, int]:
         """The uid and gid inside."""
@@ -76,6 +81,8 @@ class Container:
         self._id = ""
         self._pid = 0
         self._counters: LimitWatch
+        self._cargo: Cargo | None = None
+        self._loaded = Listing()
         self._disk: Watchdog | None = None
         self._settling: asyncio.Task[None] | None = None
         self._parts = contextlib.AsyncExitStack()
@@ -95,19 +102,23 @@ class Container:
                 parts.push_async_callback(asyncio.to_thread, function)
             channel, notes = await one._assemble(image, parts)
             one._parts = parts.pop_all()
-        one._counters = LimitWatch(one._pid, spec.limits)
-        one.sandbox = ToolhostSandbox(
-            channel,
-            kind=cls.kind,
-            notes=notes,
-            image=digest,
-            limits=spec.limits,
-            limit_hit=one._limit_hit,
-            add_file=one._add_file,
-            freeze=one._freeze,
-            memory=partial(asyncio.to_thread, engine.memory, workshop.client, one._id),
-            on_close=one._clean_up,
-        )
+        one._counters = LimitWatch(0 if workshop.carried else one._pid, spec.limits)
+        more: dict[str, Any] = {
+            "kind": cls.kind,
+            "notes": notes,
+            "image": digest,
+            "limits": spec.limits,
+            "limit_hit": one._limit_hit,
+            "add_file": one._add_file,
+            "freeze": one._freeze,
+            "memory": partial(asyncio.to_thread, engine.memory, workshop.client, one._id),
+            "on_close": one._clean_up,
+        }
+        if one._cargo is None:
+            one.sandbox = ToolhostSandbox(channel, **more)
+        else:
+            more["notes"] = (*notes, *one._cargo.notes)
+            one.sandbox = CarriedSandbox(channel, spec, one._cargo, one._loaded, **more)
         workshop.running.add(one.sandbox)
         await one.sandbox.start()
         return one
@@ -128,7 +139,9 @@ class Container:
         self._settling = asyncio.create_task(asyncio.to_thread(settle_in))
 
     def watch(self) -> None:
-        """Watch the size of the session's workspace from now on."""
+        """Watch the size of the session's workspace from now on; one that is carried looks itself."""
+        if self._cargo is not None:
+            return
         self._disk = Watchdog(
             self._pid,
             self.spec.limits,
@@ -148,30 +161,43 @@ class Container:
         directory = Path(tempfile.mkdtemp(prefix=prefix, dir=shop.directory))
         parts.push_async_callback(asyncio.to_thread, shutil.rmtree, directory, True)
         network = None
-        if spec.network is not None:
+        if spec.network is not None and not shop.carried:
             telling = replace(spec.network, told=self._told)
             egress = await shop.start_egress(spec, telling, directory / "network", uid)
             parts.push_async_callback(egress.close)
             network = egress.socket
         mounts = await asyncio.to_thread(lay_out, spec)
         self.cover, notes = await asyncio.to_thread(find_cover, spec)
+        toolhost = write_zipapp(directory)
         request = create_request(
             shop.client.api,
             spec,
             image=image,
             user=f"{uid}:{gid}",
             owner=shop.owner,
-            toolhost=write_zipapp(directory),
+            toolhost=toolhost,
             network=network,
-            mounts=[*shop.mounts, *mounts],
+            mounts=shop.mounts if shop.carried else [*shop.mounts, *mounts],
             cover=self.cover,
             runtime=shop.runtime,
+            carried=shop.carried,
         )
         self._id = request["name"]
         shop.remains.add(self._id)
         parts.push_async_callback(self._remove)
         self._id = await settled(engine.create, shop.client, request)
         shop.remains.rename(request["name"], self._id)
+        if shop.carried:
+            self._cargo = Cargo(
+                shop.client,
+                self._id,
+                spec,
+                user=(uid, gid),
+                toolhost=toolhost,
+                mounts=mounts,
+                cover=self.cover,
+            )
+            self._loaded = await settled(self._cargo.load)
         where, version = engine.endpoint(shop.client), shop.client.api.api_version
         channel = await AttachChannel.open(where, version, self._id, self._explain)
         parts.push_async_callback(channel.close)
@@ -201,12 +227,12 @@ class Container:
         return self._counters.hit() or (None if self._disk is None else self._disk.limit_hit())
 
     async def _clean_up(self) -> None:
-        self._workshop.running.discard(self.sandbox)
         if self._disk is not None:
             await self._disk.close()
         if self._settling is not None:
             await asyncio.wait([self._settling])
         await self._parts.aclose()
+        self._workshop.running.discard(self.sandbox)
 
 
 async def settled(function: Callable[..., T], *arguments: object) -> T:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable
 
 from ..errors import SandboxUnavailable
@@ -20,8 +21,8 @@ STDERR_KEPT = 4096
 
 Explain = Callable[[str], Awaitable[str]]
 """Takes the last line of stderr; one sentence on why the container ended."""
-Endpoint = str | tuple[str, int]
-"""A unix socket's path, or host and port."""
+Endpoint = str | tuple[str, int] | tuple[str, int, ssl.SSLContext]
+"""A unix socket's path, or host and port, with TLS where there is a context."""
 
 ATTACH_SECONDS = 20.0
 
@@ -70,7 +71,10 @@ class AttachChannel:
                 if isinstance(endpoint, str):
                     reader, writer = await asyncio.open_unix_connection(endpoint, limit=CHUNK)
                 else:
-                    reader, writer = await asyncio.open_connection(*endpoint, limit=CHUNK)
+                    host, port, *secure = endpoint
+                    reader, writer = await asyncio.open_connection(
+                        host, port, limit=CHUNK, ssl=secure[0] if secure else None
+                    )
                 writer.write(request.encode())
                 status = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
                 if status not in (b"101", b"200"):

@@ -19,7 +19,7 @@ Failures are of three kinds and never mixed:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -133,13 +133,17 @@ class ToolResult:
 
     def beyond(self, limit: str) -> ToolResult:
         """This result of a call that hit `limit`: an error that says so in its last line."""
+        return replace(self.saying(limit), is_error=True, limit=True)
+
+    def saying(self, line: str) -> ToolResult:
+        """This result with one more line, in brackets."""
         *content, last = self.content
         if last["type"] == "text":
             gap = "" if last["text"].endswith("\n") else "\n"
-            content.append({"type": "text", "text": f"{last['text']}{gap}[{limit}]"})
+            content.append({"type": "text", "text": f"{last['text']}{gap}[{line}]"})
         else:
-            content += [last, {"type": "text", "text": f"[{limit}]"}]
-        return ToolResult(content, is_error=True, limit=True)
+            content += [last, {"type": "text", "text": f"[{line}]"}]
+        return ToolResult(content, self.is_error, self.limit)
 
 
 @dataclass(frozen=True)

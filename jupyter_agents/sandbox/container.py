@@ -20,16 +20,22 @@ from docker.types import Mount as Bind
 from .base import Mount, SandboxSpec
 from .beside import NOTEBOOK, Cover
 from .embedded import extra_roots
-from .options import NOTEBOOK_ROOT, OUTPUTS, STANDARD_ROOTS, UPLOADS, WORKSPACE, ToolhostOptions
+from .options import NOTEBOOK_ROOT, OUTPUTS, STANDARD_ROOTS, UPLOADS, WORKSPACE, Root, ToolhostOptions
 
 LABEL_SESSION = "jupyter-agents.session"
 LABEL_OWNER = "jupyter-agents.owner"
 HOME = "/home/agent"
 
 _OWN = "/opt/jupyter-agents"
-_TOOLHOST = f"{_OWN}/toolhost.pyz"
+TOOLHOST = f"{_OWN}/toolhost.pyz"
 _NETWORK = f"{_OWN}/network"
 _PROCESSES = 16384
+
+CARRIED_ROOTS = tuple(
+    Root(root.virtual, f"{WORKSPACE}/outputs", root.writable) if root.virtual == OUTPUTS else root
+    for root in STANDARD_ROOTS
+)
+"""Where there is no second mount, the outputs are reached through a link."""
 
 
 def tmpfs(memory: int) -> dict[str, str]:
@@ -69,6 +75,7 @@ def create_request(
     mounts: Sequence[Mount],
     runtime: str | None,
     cover: Cover | None = None,
+    carried: bool = False,
 ) -> dict[str, Any]:
     """The arguments of ``create_container``.
 
@@ -86,31 +93,37 @@ def create_request(
         An engine runtime such as ``runsc`` (gVisor); `None` is the engine's default.
     cover:
         What is covered of the notebook's folder, which is bound where this is given.
+    carried:
+        Whether nothing but `mounts` is bound: see `cargo`.
     """
     limits = spec.limits
+    standard = CARRIED_ROOTS if carried else STANDARD_ROOTS
     options = ToolhostOptions(
         env={"HOME": HOME, "LANG": "C.UTF-8", **spec.env},
         limits=limits,
-        roots=(*STANDARD_ROOTS, *(() if cover is None else (NOTEBOOK_ROOT,)), *extra_roots(spec, real=False)),
+        roots=(*standard, *(() if cover is None else (NOTEBOOK_ROOT,)), *extra_roots(spec, real=False)),
         egress=None if network is None else f"{_NETWORK}/{network.name}",
     )
-    binds = [
-        _bind(spec.workspace, WORKSPACE, writable=True),
-        _bind(spec.workspace / "outputs", OUTPUTS, writable=True),
-        _bind(spec.uploads, UPLOADS),
-        _bind(toolhost, _TOOLHOST),
-        *(_bind(mount.source, mount.target) for mount in mounts),
-    ]
-    if cover is not None:
-        empty = toolhost.with_name("empty")
+    binds = [_bind(mount.source, mount.target) for mount in mounts]
+    if not carried:
+        binds += [
+            _bind(spec.workspace, WORKSPACE, writable=True),
+            _bind(spec.workspace / "outputs", OUTPUTS, writable=True),
+            _bind(spec.uploads, UPLOADS),
+            _bind(toolhost, TOOLHOST),
+        ]
+    if cover is not None and not carried:
+        empty, nothing = toolhost.with_name("empty"), toolhost.with_name("nothing")
         empty.touch(mode=0o444)
+        nothing.mkdir(mode=0o555)
         binds.append(_bind(cover.folder, NOTEBOOK))
         binds += [_bind(empty, f"{NOTEBOOK}/{name}") for name in cover.files]
+        binds += [_bind(nothing, f"{NOTEBOOK}/{name}") for name in cover.directories]
     if network is not None:
         binds.append(_bind(network.parent, _NETWORK))
     host_config = api.create_host_config(
         mounts=binds,
-        tmpfs=tmpfs(limits.memory) | _covered(cover),
+        tmpfs=tmpfs(limits.memory),
         shm_size=limits.memory // 16,
         network_mode="none",
         cap_drop=["ALL"],
@@ -131,7 +144,7 @@ def create_request(
     )
     return {
         "image": image,
-        "command": options.arguments(_TOOLHOST),
+        "command": options.arguments(TOOLHOST),
         "entrypoint": ["python3"],
         "name": container_name(spec.session_id),
         "hostname": "sandbox",
@@ -145,11 +158,6 @@ def create_request(
         "host_config": host_config,
         "use_config_proxy": False,
     }
-
-
-def _covered(cover: Cover | None) -> dict[str, str]:
-    names = () if cover is None else cover.directories
-    return {f"{NOTEBOOK}/{name}": "ro,noexec,nosuid,nodev,mode=0555,size=4096" for name in names}
 
 
 def _bind(source: Path, target: str, *, writable: bool = False) -> Bind:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -25,15 +25,17 @@ from ..errors import SandboxError, SandboxUnavailable
 from . import engine
 from .assembly import Container, StartEgress, Undo, Workshop
 from .base import Mount, Network, Probe, Sandbox, SandboxSpec, Warm
+from .cargo import BY_ARCHIVES
 from .derive import Derived, Deriver, prune
 from .egress import Egress, start_egress
+from .fitness import Fitness
 from .installs import Installs
 from .once import Once
 from .pool import Pool
 from .prepared import Places
-from .reaper import process_alive, process_owner
+from .reaper import known_here, process_alive, process_owner
 from .remains import Remains
-from .workspace import make_workspace
+from .sight import is_blind, try_out
 
 DEFAULT_IMAGE = "jupyter-agents/sandbox:latest"
 PROBE_SECONDS = 30.0
@@ -73,6 +75,9 @@ class DockerProvider:
         Starts the proxy of a sandbox in a directory, for a uid; see `egress.start_egress`.
     installs:
         What the installation of an environment's packages may take.
+    carried:
+        Whether the engine cannot see this machine's files, so that they go there by archives; None is for
+        `probe` to find out.
     """
 
     kind = "docker"
@@ -90,6 +95,7 @@ class DockerProvider:
         client_factory: Callable[[], docker.DockerClient] = _from_env,
         start_egress: StartEgress = _start_egress,
         installs: Installs | None = None,
+        carried: bool | None = None,
     ) -> None:
         self._image = image
         self._runtime = runtime
@@ -105,6 +111,8 @@ class DockerProvider:
         self._pool: Pool | None = None
         self._installs = installs or Installs()
         self._images = Once[Derived]()
+        self._carried = carried
+        self._fitness = Fitness(self._mounts, runtime, self._owner)
 
     async def probe(self) -> Probe:
         """Start a container, run bash in it, and look for what it wrote on the host.
@@ -121,7 +129,8 @@ class DockerProvider:
             return Probe(self.kind, False, str(error), "")
         except TimeoutError:
             return Probe(self.kind, False, f"No answer within {PROBE_SECONDS:g} s.", engine.START_IT)
-        return Probe(self.kind, True, f"A container of {self._image} ran a command.")
+        how = f" {BY_ARCHIVES}" if self._carried else ""
+        return Probe(self.kind, True, f"A container of {self._image} ran a command.{how}")
 
     async def start(self, spec: SandboxSpec) -> Sandbox:
         """Start a container. Raises `SandboxUnavailable` with what to do.
@@ -147,6 +156,7 @@ class DockerProvider:
     async def _start(self, shop: Workshop, spec: SandboxSpec) -> Sandbox:
         self._starting += 1
         try:
+            shop = replace(shop, carried=bool(self._carried))
             container = await Container.start(shop, spec, *await self._image_of(shop.client, spec))
         finally:
             self._starting -= 1
@@ -159,8 +169,8 @@ class DockerProvider:
         return None if self._pool is None else self._pool.state
 
     def keep_warm(self, number: int, root: Path, data: Path, first: SandboxSpec | None = None) -> None:
-        """See `base.WarmProvider`."""
-        if self._pool is None:
+        """See `base.WarmProvider`. A container whose files are carried cannot become another session's."""
+        if self._pool is None and not self._carried:
             places = Places(root.resolve(), data.resolve())
             self._pool = Pool(number, places, self._start_warm, self._image_id, lambda: self._starting > 0)
             if first is not None:
@@ -179,17 +189,18 @@ class DockerProvider:
         """Why no container can be made of `image`; see `base.ImageProvider`."""
         try:
             client = (await self._connect()).client
-            await asyncio.to_thread(engine.image_id, client, image)
+            digest = await asyncio.to_thread(engine.image_id, client, image)
         except engine.Unusable as error:
             return None if error.remedy == engine.START_IT else str(error)
         except SandboxError as error:
             return str(error)
-        return None
+        return await self._fitness.problem(client, image, digest)
 
     async def reap(self) -> int:
         """Remove the containers whose server is dead; returns how many there were."""
-        client = (await self._connect()).client
-        return await asyncio.to_thread(engine.reap, client, self._owner, self._owner_alive)
+        client, elsewhere = (await self._connect()).client, bool(self._carried)
+        alive = known_here(self._owner_alive) if elsewhere else self._owner_alive
+        return await asyncio.to_thread(engine.reap, client, self._owner, alive, elsewhere)
 
     async def prune(self, wanted: Collection[str]) -> list[tuple[str, int]]:
         """Remove the images with packages that nobody wants; see `derive.prune`."""
@@ -235,22 +246,13 @@ class DockerProvider:
             return self._workshop
 
     async def _try(self) -> None:
-        with tempfile.TemporaryDirectory(
-            prefix="jupyter-agents-probe-", dir=self._directory, ignore_cleanup_errors=True
-        ) as name:
-            root = Path(name)
-            uploads = root / "uploads"
-            uploads.mkdir()
-            spec = SandboxSpec("sesn_probe0", make_workspace(root, root / "work"), uploads)
-            make_workspace(root, spec.workspace, uid=spec.uid)
-            sandbox = await self.start(spec)
-            try:
-                result = await sandbox.call("bash", {"command": "echo ready > /workspace/probe"})
-            finally:
-                await sandbox.close()
-            if result.is_error or not (spec.workspace / "probe").exists():
-                raise engine.Unusable(
-                    "What a container writes to its workspace does not arrive on this machine.",
-                    "The engine must run on this machine and see the directory "
-                    f"{self._directory or tempfile.gettempdir()}.",
-                )
+        """Start a sandbox: with mounts, and by archives where the engine sees nothing of this machine."""
+        try:
+            return await try_out(self.start, self._directory)
+        except SandboxError:
+            client = (await self._connect()).client
+            known = (self._image, self._owner, self._mounts, self._runtime, self._directory)
+            if self._carried is not None or not await asyncio.to_thread(is_blind, client, *known):
+                raise
+        self._carried = True
+        await try_out(self.start, self._directory)

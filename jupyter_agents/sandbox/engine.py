@@ -6,6 +6,8 @@ Call these in a thread.
 from __future__ import annotations
 
 import contextlib
+import json
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,11 +73,12 @@ def connect(factory: Callable[[], DockerClient]) -> tuple[DockerClient, bool]:
         denied = "Permission denied" in str(error)
         reason = "this user may not use its socket" if denied else "nothing answers at its socket"
         raise Unusable(f"No Docker engine: {reason}.", START_IT) from None
-    if not str(client.api.base_url).startswith(("http+docker://localhost", "http://")):
+    if not str(client.api.base_url).startswith(("http+docker://localhost", "http://", "https://")):
         client.close()
         raise Unusable(
-            "DOCKER_HOST names an engine on another machine, which cannot see the workspace.",
-            "Unset DOCKER_HOST, or point it at a unix socket of this machine.",
+            "DOCKER_HOST names an engine in a way that no container can be attached to.",
+            "Name a socket or an address: `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock HOST` and "
+            "DOCKER_HOST=unix:///tmp/engine.sock, or tcp:// with certificates.",
         )
     return client, any("rootless" in option for option in security)
 
@@ -85,7 +88,21 @@ def endpoint(client: DockerClient) -> Endpoint:
     base_url = str(client.api.base_url)
     path = getattr(client.api.get_adapter(base_url), "socket_path", None)
     parts = urlsplit(base_url)
-    return str(path) if path else (parts.hostname or "localhost", parts.port or 2375)
+    if path:
+        return str(path)
+    host, port = parts.hostname or "localhost", parts.port or 2375
+    return (host, port) if parts.scheme == "http" else (host, port, _secure(client))
+
+
+def _secure(client: DockerClient) -> ssl.SSLContext:
+    """TLS as `client` does it: with its certificate, checking the engine's as it does."""
+    verify, certificate = client.api.verify, client.api.cert
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if verify is False:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate:
+        context.load_cert_chain(*([certificate] if isinstance(certificate, str) else certificate))
+    return context
 
 
 def create(client: DockerClient, request: dict[str, Any]) -> str:
@@ -110,6 +127,14 @@ def rename(client: DockerClient, name: str, new: str) -> None:
     """Give a container another name, if it is there. Never raises."""
     with contextlib.suppress(DockerException, RequestException):
         client.api.rename(name, new)
+
+
+def name_import(client: DockerClient, said: str, repository: str, tag: str) -> None:
+    """Give an image that was imported its name, which Podman's import passes over.
+
+    said: what the import answered.
+    """
+    client.api.tag(json.loads(said.strip().splitlines()[-1])["status"], repository, tag)
 
 
 def no_image(image: str) -> Unusable:
@@ -160,6 +185,13 @@ def remove(client: DockerClient, name: str) -> bool:
     return True
 
 
+def run_as_root(client: DockerClient, name: str, command: list[str]) -> None:
+    """Run a command of ours in a container, and wait for its end. Raises `SandboxUnavailable`."""
+    with in_words():
+        made = client.api.exec_create(name, command, user="0:0", stdout=True, stderr=True)
+        client.api.exec_start(made["Id"])
+
+
 def why_ended(client: DockerClient, name: str, memory: str, stderr: str) -> str:
     """One sentence on why the main process of `name` is gone.
 
@@ -181,13 +213,18 @@ def why_ended(client: DockerClient, name: str, memory: str, stderr: str) -> str:
     return f"The sandbox ended: {said}."
 
 
-def reap(client: DockerClient, owner: str, alive: Callable[[str], bool]) -> int:
-    """Remove the labelled containers whose owner, not `owner`, is not `alive`; how many."""
+def reap(client: DockerClient, owner: str, alive: Callable[[str], bool], elsewhere: bool = False) -> int:
+    """Remove the labelled containers whose owner, not `owner`, is not `alive`; how many.
+
+    elsewhere: the engine may serve other machines too, of whose processes nothing is known. What has ended
+    there is removed: a toolhost ends with its server.
+    """
     removed = 0
     with in_words():
         for container in client.api.containers(all=True, filters={"label": LABEL_OWNER}):
             label = container["Labels"][LABEL_OWNER]
-            if label != owner and not alive(label):
+            ended = elsewhere and container["State"] == "exited"
+            if label != owner and (ended or not alive(label)):
                 remove(client, container["Id"])
                 removed += 1
     return removed

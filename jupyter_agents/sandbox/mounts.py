@@ -52,6 +52,11 @@ def add_file(client: DockerClient, container: str, spec: SandboxSpec, mount: Mou
             f"{mount.target} lies in a directory that takes no files while the sandbox runs; "
             "use a path elsewhere, such as below /workspace."
         )
+    put_file(client, container, mount)
+
+
+def put_file(client: DockerClient, container: str, mount: Mount) -> None:
+    """Put a read-only copy, root's own, into `container`. Blocks; raises the ``docker`` package's errors."""
     folder, name = posixpath.split(mount.target)
     there = _nearest(client, container, folder)
     with tempfile.TemporaryFile() as archive:

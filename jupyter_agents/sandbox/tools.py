@@ -109,6 +109,7 @@ class ToolhostSandbox:
         self._on_close = on_close
         self._pausing = Pausing(freeze or self._stop_below, lambda: self.busy)
         self._open: dict[int, asyncio.Future[ToolResult]] = {}
+        self._asked: dict[int, asyncio.Future[ToolResult]] = {}
         self._last = 0
         self._answers = 0
         self._sending = asyncio.Lock()
@@ -151,7 +152,7 @@ class ToolhostSandbox:
         if name not in SANDBOX_TOOLS:
             return ToolResult.text(f"{name}: there is no such tool", is_error=True)
         await self.resume()
-        answer, number = self._new_call()
+        answer, number = self._expect(self._open)
         frame = {"id": number, "op": "call", "name": name, "input": dict(input)}
         try:
             async with asyncio.timeout(self._limits.call_seconds):
@@ -170,7 +171,7 @@ class ToolhostSandbox:
 
     async def ping(self) -> None:
         """One round trip to the toolhost. Raises `SandboxUnavailable`."""
-        await self._ask({"op": "ping"})
+        await self.ask({"op": "ping"})
 
     async def pause(self) -> bool:
         return await self._pausing.pause()
@@ -222,26 +223,29 @@ class ToolhostSandbox:
             self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
 
-    def _new_call(self) -> tuple[asyncio.Future[ToolResult], int]:
+    async def ask(self, frame: dict[str, Any]) -> ToolResult:
+        """The toolhost's answer to a request that is no call. Raises `SandboxUnavailable`."""
+        answer, number = self._expect(self._asked)
+        try:
+            await self._send({"id": number} | frame)
+            return await answer
+        finally:
+            self._asked.pop(number, None)
+
+    def _expect(
+        self, waiting: dict[int, asyncio.Future[ToolResult]]
+    ) -> tuple[asyncio.Future[ToolResult], int]:
         if self._ended is not None or self._reader is None:
             raise SandboxUnavailable(self._ended or "The sandbox was not started.")
         self._last += 1
         answer = asyncio.get_running_loop().create_future()
-        self._open[self._last] = answer
+        waiting[self._last] = answer
         return answer, self._last
-
-    async def _ask(self, frame: dict[str, Any]) -> None:
-        answer, number = self._new_call()
-        try:
-            await self._send({"id": number} | frame)
-            await answer
-        finally:
-            self._open.pop(number, None)
 
     async def _stop_below(self, stop: bool) -> None:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._ask({"op": "pause"} if stop else {"op": "resume"})
+                await self.ask({"op": "pause"} if stop else {"op": "resume"})
         except TimeoutError:
             await self._end("The sandbox did not answer in time and was ended.")
             raise SandboxUnavailable(self._ended or "") from None
@@ -307,7 +311,8 @@ class ToolhostSandbox:
         self._answers += 1
         if self._answers > self._last + SPARE_ANSWERS:
             raise BadFrame("there are more answers than calls")
-        answer = self._open.get(call_id(frame, self._last))
+        number = call_id(frame, self._last)
+        answer = self._open.get(number) or self._asked.get(number)
         result = await asyncio.to_thread(tool_result, frame) if large else tool_result(frame)
         if answer is not None and not answer.done():
             answer.set_result(result)
@@ -316,7 +321,7 @@ class ToolhostSandbox:
         if self._ended is None:
             hit = self._limit_hit() if self._limit_hit is not None else None
             self._ended = f"{why} {hit}" if hit else why
-        waiting: list[asyncio.Future[Any]] = list(self._open.values())
+        waiting: list[asyncio.Future[Any]] = [*self._open.values(), *self._asked.values()]
         if self._hello is not None:
             waiting.append(self._hello)
         for answer in waiting:

@@ -17,6 +17,7 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 
 from jupyter_agents.sandbox.base import Mount
+from jupyter_agents.sandbox.engine import name_import
 
 HOST_REPOSITORY = "jupyter-agents/host-usr"
 HOST_MOUNTS = tuple(Mount(Path(name), name) for name in ("/usr", "/etc/alternatives") if Path(name).is_dir())
@@ -47,7 +48,8 @@ def import_host_image(client: DockerClient) -> str:
     try:
         client.api.inspect_image(name)
     except ImageNotFound:
-        client.api.import_image_from_data(data, repository=HOST_REPOSITORY, tag=tag)
+        said = client.api.import_image_from_data(data, repository=HOST_REPOSITORY, tag=tag)
+        name_import(client, said, HOST_REPOSITORY, tag)
     return name
 
 

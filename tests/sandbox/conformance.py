@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import remote_engine
 
 from jupyter_agents.sandbox.base import SandboxProvider
 from jupyter_agents.sandbox.bubblewrap import BubblewrapProvider
@@ -37,14 +38,21 @@ UID = 65532
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(Capabilities):
-    """A provider of ours and what it declares. need: its name in `tests.needs`."""
+    """A provider of ours and what it declares.
+
+    need: its name in `tests.needs`. provider: what it calls itself, where that is not `name`. mounted: what
+    is written on one side shows on the other at once, and not with the next call.
+    """
 
     name: str
     need: str = ""
+    provider: str = ""
+    mounted: bool = True
 
 
 KINDS = (
     Kind(name="docker", need="docker", io_uring=True),
+    Kind(name="remote", need="remote", network=False, io_uring=True, provider="docker", mounted=False),
     Kind(name="bubblewrap", need="bwrap"),
     Kind(name="landlock", need="landlock", own_paths=False, network=False, proc=False),
 )
@@ -52,11 +60,19 @@ KINDS = (
 
 def make_provider(kind: Kind, directory: Path) -> SandboxProvider:
     """A provider of this kind for tests; `directory` is for what it keeps per sandbox."""
-    if kind.name == "docker":
+    if kind.name in ("docker", "remote"):
         from jupyter_agents.sandbox.docker import DockerProvider
         from jupyter_agents.testing.images import HOST_MOUNTS
 
-        return DockerProvider(image=_host_image(), mounts=HOST_MOUNTS, directory=directory)
+        if kind.name == "docker":
+            return DockerProvider(image=_host_image(), mounts=HOST_MOUNTS, directory=directory)
+        return DockerProvider(
+            image=remote_engine.image(),
+            mounts=HOST_MOUNTS,
+            directory=directory,
+            client_factory=remote_engine.client,
+            carried=True,
+        )
     return BubblewrapProvider() if kind.name == "bubblewrap" else LandlockProvider()
 
 

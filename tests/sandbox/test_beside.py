@@ -137,13 +137,13 @@ async def test_a_huge_folder_slows_no_call(kind: Kind, open_path: Path) -> None:
     folder = open_path / "huge"
     folder.mkdir()
     (folder / ".env").write_text(SECRET)
-    for number in range(10_000):
+    for number in range(9_999):
         (folder / f"{number}.txt").touch()
     start = time.monotonic()
     async with shown(kind, folder) as (box, place):
         started = time.monotonic() - start
         start = time.monotonic()
-        assert await box.good(f"ls {place} | wc -l") == "10000\n"
+        assert await box.good(f"ls {place} | wc -l") == "9999\n"
         assert (time.monotonic() - start, started) < (1.0, 10.0)
         assert SECRET not in (await box.bash(f"cat {place}/.env"))[0]
 

@@ -116,15 +116,16 @@ async def test_without_permission_the_probe_says_so() -> None:
     assert not probe.ok and "may not use its socket" in probe.reason
 
 
-async def test_an_engine_elsewhere_is_refused() -> None:
+async def test_an_engine_that_cannot_be_attached_to_is_refused_in_words() -> None:
     def elsewhere() -> docker.DockerClient:
         made = docker.from_env()
-        made.api.base_url = "https://engine.example:2376"
+        made.api.base_url = "http+docker://ssh"
         made.info = lambda: {}
         return made
 
     probe = await DockerProvider(client_factory=elsewhere).probe()
-    assert not probe.ok and "another machine" in probe.reason
+    assert not probe.ok and "no container can be attached" in probe.reason
+    assert "ssh -nNT -L" in probe.remedy
 
 
 async def test_a_missing_image_names_the_way_to_build_it(client: docker.DockerClient) -> None:
@@ -148,7 +149,7 @@ async def test_an_image_without_python_is_refused_in_words(
 
 
 async def test_what_is_wrong_with_an_image_is_said_without_a_container(image: str) -> None:
-    async with closing(DockerProvider(image=image)) as provider:
+    async with closing(DockerProvider(image=image, mounts=HOST_MOUNTS)) as provider:
         assert await provider.image_problem(image) is None
         said = await provider.image_problem("no-such-image:x")
         assert said is not None and "no image no-such-image:x. Pull it with `docker pull" in said

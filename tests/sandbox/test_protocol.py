@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from jupyter_agents.sandbox import frames, tools
+from jupyter_agents.sandbox import carriage, frames, tools
 from jupyter_agents.sandbox.base import SANDBOX_TOOLS
 from jupyter_agents.sandbox.options import ToolhostOptions
 from jupyter_agents.sandbox.toolhost import main, shell
@@ -35,7 +35,8 @@ def test_the_version_is_that_of_both_ends() -> None:
 def test_the_operations_are_those_of_both_ends() -> None:
     shown = first_column("From the server") - {"op"}
     taken = set(re.findall(r'operation == "(\w+)"', Path(main.__file__).read_text("utf-8")))
-    sent = set(re.findall(r'"op": "(\w+)"', Path(tools.__file__).read_text("utf-8")))
+    senders = "".join(Path(one.__file__).read_text("utf-8") for one in (tools, carriage))
+    sent = set(re.findall(r'"op": "(\w+)"', senders))
     assert shown == taken == sent
 
 

@@ -80,7 +80,7 @@ async def test_a_timeout_and_a_cancel_spare_the_others(box: Box, pair: tuple[Mem
     await two.cancel()
     assert await waiting == ("bash: interrupted", True)
     assert await slow == ("slow\n", False)
-    assert await beats(box.workspace / "beat")
+    assert await box.beats()
 
 
 @pytest.mark.parametrize("name", ["write", "edit"])

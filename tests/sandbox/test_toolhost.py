@@ -167,7 +167,10 @@ def test_both_spellings_of_the_proxy_variables_are_set() -> None:
     assert "127.0.0.1" in variables["no_proxy"]
 
 
-def test_a_tree_is_found_spared_and_ended() -> None:
+@pytest.mark.parametrize("lists", [True, False], ids=["the kernel lists children", "as in gVisor"])
+def test_a_tree_is_found_spared_and_ended(lists: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert processes.KERNEL_LISTS_CHILDREN
+    monkeypatch.setattr(processes, "KERNEL_LISTS_CHILDREN", lists)
     with subprocess.Popen(
         ["/bin/sh", "-c", "sleep 60 & sh -c 'sleep 60; :' & echo; wait"], stdout=-1
     ) as shell:

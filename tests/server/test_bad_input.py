@@ -12,7 +12,7 @@ import docker
 import pytest
 
 from jupyter_agents.testing import ScriptedModel
-from jupyter_agents.testing.images import HOST_MOUNTS, import_host_image
+from jupyter_agents.testing.images import HOST_MOUNTS, host_image_tar, import_host_image
 from tests.needs import need
 from tests.support import NO_NETWORK, Home, Server, serving
 
@@ -61,6 +61,31 @@ def test_an_image_that_does_not_exist_is_named_with_what_to_do(engine: Server) -
             f"Pull it with `docker pull {NO_IMAGE}`, or name another in jupyter-agents/image."
         )
     assert environments.retrieve(made.id) == made
+
+
+def test_an_image_without_python_is_refused_before_anything_runs(engine: Server) -> None:
+    client = docker.from_env()
+    image = "jupyter-agents/tests-no-python:x"
+    client.api.import_image_from_data(
+        host_image_tar(), repository="jupyter-agents/tests-no-python", tag="x", changes=["ENV PATH=/nowhere"]
+    )
+    environments, agent = engine.client.beta.environments, engine.agent()
+    metadata = {"jupyter-agents/image": image}
+    made = environments.create(name="no python", config=NO_NETWORK)
+    session = engine.client.beta.sessions.create
+    try:
+        for said in (
+            refused(environments.create, name="other", config=NO_NETWORK, metadata=metadata),
+            refused(environments.update, made.id, metadata=metadata),
+            refused(session, agent=agent.id, environment_id=made.id, metadata=metadata),
+        ):
+            assert said == (
+                f"metadata.jupyter-agents/image: The image {image} has no python3. "
+                "Name one that has python3 and bash in jupyter-agents/image."
+            )
+    finally:
+        client.api.remove_image(image, force=True)
+        client.close()
 
 
 def test_an_image_that_is_there_is_taken_and_can_be_taken_away(engine: Server) -> None:

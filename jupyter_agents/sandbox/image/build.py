@@ -17,6 +17,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from ...errors import UserError
 from ..derive import PROXIES
+from ..engine import name_import
 
 HERE = Path(__file__).parent
 BASE = "debian:12-slim"
@@ -116,5 +117,6 @@ def _bootstrapped(client: DockerClient, log: Log) -> str:
         made = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
         if made.returncode != 0:
             raise UserError(f"mmdebstrap failed: {made.stderr.strip()[-500:]}")
-        client.api.import_image_from_file(str(archive), repository=OWN_BASE, tag=SUITE)
+        said = client.api.import_image_from_file(str(archive), repository=OWN_BASE, tag=SUITE)
+        name_import(client, said, OWN_BASE, SUITE)
     return f"{OWN_BASE}:{SUITE}"

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from .answers import Answers, ToolError
 from .bash import Bash
 from .calls import FileCalls, tool_environment
+from .carriage import Carriage
 from .identity import become, set_limits
 from .paths import Roots
 from .processes import Children, Process, adopt_orphans, below, end, go_on, stop
@@ -60,6 +61,7 @@ class Toolhost:
         )
         ends = (source, answers.fd)
         self._sessions = Sessions(self._selector, self._children, answers, self._roots, ends, self._serve)
+        self._carriage = Carriage(self._roots.workdir.real, answers)
         self._stopped: list[Process] = []
         self._unread = b""
         self._open = True
@@ -121,6 +123,14 @@ class Toolhost:
             self._sessions.leave(frame["session"])
         elif operation == "call":
             self._call(frame)
+        elif operation == "list":
+            self._carriage.look(frame)
+        elif operation == "fetch":
+            self._carriage.fetch(frame)
+        elif operation == "put":
+            self._carriage.put(frame)
+        elif operation == "clear":
+            self._carriage.clear(frame)
 
     def _call(self, frame: dict[str, Any]) -> None:
         number, name, arguments = frame["id"], frame["name"], frame["input"]

@@ -21,6 +21,7 @@ Process: TypeAlias = "tuple[int, str]"
 """A pid and its start time, which together name one process."""
 
 NOBODY: frozenset[Process] = frozenset()
+KERNEL_LISTS_CHILDREN = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
 
 
 def adopt_orphans() -> None:
@@ -99,8 +100,9 @@ def below(pid: int, spared: frozenset[Process] = NOBODY) -> list[Process]:
     found: list[Process] = []
     seen = {pid}
     open_pids = [pid]
+    children = _children if KERNEL_LISTS_CHILDREN else _children_by_parent()
     while open_pids:
-        for child in _children(open_pids.pop()):
+        for child in children(open_pids.pop()):
             if child in seen:
                 continue
             seen.add(child)
@@ -152,6 +154,17 @@ def _children(pid: int) -> list[int]:
             with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
                 children += [int(word) for word in file.read().split()]
     return children
+
+
+def _children_by_parent() -> Callable[[int], list[int]]:
+    """As `_children`, by a look at every process there is."""
+    table: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, IndexError), open(f"/proc/{name}/stat", "rb") as file:
+                parent = int(file.read().rpartition(b")")[2].split()[1])
+                table.setdefault(parent, []).append(int(name))
+    return lambda pid: table.get(pid, [])
 
 
 def _identify(pid: int) -> Process | None:

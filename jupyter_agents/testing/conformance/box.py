@@ -71,9 +71,9 @@ class Box:
 
     async def beats(self, seconds: float = 0.3) -> bool:
         """Whether the process of `BEAT` goes on, as seen from inside."""
-        before = await self.good("cat beat")
+        before = await self.good(f"cat {self.home}/beat")
         await asyncio.sleep(seconds)
-        return await self.good("cat beat") != before
+        return await self.good(f"cat {self.home}/beat") != before
 
 
 def said(result: ToolResult) -> tuple[str, bool]:
