@@ -103,6 +103,7 @@ class DockerProvider:
         self._connecting = asyncio.Lock()
         self._starting = 0
         self._pool: Pool | None = None
+        self._clearing: asyncio.Task[None] | None = None
         self._installs = installs or Installs()
         self._images = Once[Derived]()
 
@@ -160,8 +161,10 @@ class DockerProvider:
 
     def keep_warm(self, number: int, root: Path, data: Path, first: SandboxSpec | None = None) -> None:
         """See `base.WarmProvider`."""
-        if self._pool is None:
-            places = Places(root.resolve(), data.resolve())
+        places = Places(root.resolve(), data.resolve())
+        if number == 0:
+            self._clearing = asyncio.create_task(asyncio.to_thread(places.clear))
+        elif self._pool is None:
             self._pool = Pool(number, places, self._start_warm, self._image_id, lambda: self._starting > 0)
             if first is not None:
                 self._pool.want(first)
@@ -199,6 +202,8 @@ class DockerProvider:
     async def close(self) -> None:
         """End all sandboxes of this provider."""
         await self._images.close()
+        if self._clearing is not None:
+            await asyncio.wait([self._clearing])
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()

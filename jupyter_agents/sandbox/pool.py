@@ -116,13 +116,17 @@ class Pool:
             self._changed.set()
             try:
                 fits = await _answers(entry) and _same(entry.container.cover, cover)
-                if fits and await settled(entry.folders.hand_over, spec):
+                if not fits:
+                    self._drop([entry])
+                    continue
+                if await settled(entry.folders.hand_over, spec):
                     entry.container.adopt(spec, entry.folders.tidy)
                     return entry.container
             except BaseException:
                 self._drop([entry])
                 raise
             self._drop([entry])
+            return None
         return None
 
     async def close(self) -> None:

@@ -328,6 +328,20 @@ async def test_an_engine_that_is_away_is_a_problem_that_passes(
     assert place.left() == [] and provider.warm is None
 
 
+async def test_keeping_none_removes_what_a_killed_server_left(image: str, place: Place) -> None:
+    process = await asyncio.create_subprocess_exec("sleep", "100")
+    owner = process_owner(process.pid)
+    process.kill()
+    await process.wait()
+    left = place.root / "agents" / ".warm" / "0123456789abcdef"
+    (left / "1" / "workspace").mkdir(parents=True)
+    (left / "owner").write_text(owner)
+    provider = DockerProvider(image=image, mounts=HOST_MOUNTS)
+    provider.keep_warm(0, place.root, place.data)
+    await provider.close()
+    assert provider.warm is None and not left.parent.exists()
+
+
 async def test_closing_in_the_middle_of_a_start_leaves_nothing(
     client: docker.DockerClient, image: str, place: Place
 ) -> None:
