@@ -151,6 +151,8 @@ class DockerProvider:
             container = await Container.start(shop, spec, *await self._image_of(shop.client, spec))
         finally:
             self._starting -= 1
+            if self._pool is not None:
+                self._pool.look()
         container.watch()
         return container.sandbox
 
@@ -174,8 +176,14 @@ class DockerProvider:
         return await Container.start(shop, spec, *await self._image_of(shop.client, spec), undo)
 
     async def _image_id(self, spec: SandboxSpec) -> str:
+        """The id of a spec's image as it is now. Nothing is installed for this."""
         client = (await self._connect()).client
-        name, _ = await self._image_of(client, spec)
+        name = spec.image or self._image
+        if spec.packages:
+            found = await asyncio.to_thread((await self._deriver(client, spec)).find)
+            if found is None:
+                raise SandboxUnavailable("Its packages are not installed yet.")
+            name = found.name
         return await asyncio.to_thread(engine.image_id, client, name)
 
     async def image_problem(self, image: str) -> str | None:
@@ -215,13 +223,16 @@ class DockerProvider:
 
     async def _image_of(self, client: docker.DockerClient, spec: SandboxSpec) -> tuple[str, str | None]:
         """The image of a spec, and the digest of one that was made for its packages."""
-        base = spec.image or self._image
         if not spec.packages:
-            return base, None
-        deriver = await asyncio.to_thread(Deriver, client, base, spec, self._installs, os.environ)
+            return spec.image or self._image, None
+        deriver = await self._deriver(client, spec)
         found = await asyncio.to_thread(deriver.find)
         derived = found or await self._images.get(deriver.key, deriver.build, spec.told)
         return derived.name, derived.digest
+
+    async def _deriver(self, client: docker.DockerClient, spec: SandboxSpec) -> Deriver:
+        base = spec.image or self._image
+        return await asyncio.to_thread(Deriver, client, base, spec, self._installs, os.environ)
 
     async def _connect(self) -> Workshop:
         async with self._connecting:

@@ -310,7 +310,7 @@ async def test_hidden_files_that_came_meanwhile_are_not_shown(
 async def test_an_engine_that_is_away_is_a_problem_that_passes(
     image: str, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(pool, "LOOK_SECONDS", 0.1)
     there = False
 
     def sometimes() -> docker.DockerClient:
