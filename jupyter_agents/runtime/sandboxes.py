@@ -91,7 +91,7 @@ class Sandboxes:
 
     def _chosen(self, wanted: str, choice: Choice) -> None:
         provider, number = choice.provider, self.config.warm_pool
-        if number and isinstance(provider, WarmProvider):
+        if isinstance(provider, WarmProvider):
             first = self._plain_spec() if wanted == self.config.defaults.sandbox else None
             provider.keep_warm(number, self.config.root_dir, self.config.data_dir, first)
 

@@ -254,6 +254,8 @@ class WarmProvider(Protocol):
     def keep_warm(self, number: int, root: Path, data: Path, first: SandboxSpec | None = None) -> None:
         """Keep `number` sandboxes ready from now on, for specs with ``warm``. Only the first call counts.
 
+        What servers left that were killed is removed, with 0 too.
+
         root: the directory below which the workspaces lie. data: the one below which the uploads lie.
         first: what they are like until a session starts, then they are like that one's.
         """

@@ -109,6 +109,7 @@ class DockerProvider:
         self._connecting = asyncio.Lock()
         self._starting = 0
         self._pool: Pool | None = None
+        self._clearing: asyncio.Task[None] | None = None
         self._installs = installs or Installs()
         self._images = Once[Derived]()
         self._carried = carried
@@ -160,6 +161,8 @@ class DockerProvider:
             container = await Container.start(shop, spec, *await self._image_of(shop.client, spec))
         finally:
             self._starting -= 1
+            if self._pool is not None:
+                self._pool.look()
         container.watch()
         return container.sandbox
 
@@ -170,8 +173,10 @@ class DockerProvider:
 
     def keep_warm(self, number: int, root: Path, data: Path, first: SandboxSpec | None = None) -> None:
         """See `base.WarmProvider`. A container whose files are carried cannot become another session's."""
-        if self._pool is None and not self._carried:
-            places = Places(root.resolve(), data.resolve())
+        places = Places(root.resolve(), data.resolve())
+        if number == 0:
+            self._clearing = asyncio.create_task(asyncio.to_thread(places.clear))
+        elif self._pool is None and not self._carried:
             self._pool = Pool(number, places, self._start_warm, self._image_id, lambda: self._starting > 0)
             if first is not None:
                 self._pool.want(first)
@@ -181,8 +186,14 @@ class DockerProvider:
         return await Container.start(shop, spec, *await self._image_of(shop.client, spec), undo)
 
     async def _image_id(self, spec: SandboxSpec) -> str:
+        """The id of a spec's image as it is now. Nothing is installed for this."""
         client = (await self._connect()).client
-        name, _ = await self._image_of(client, spec)
+        name = spec.image or self._image
+        if spec.packages:
+            found = await asyncio.to_thread((await self._deriver(client, spec)).find)
+            if found is None:
+                raise SandboxUnavailable("Its packages are not installed yet.")
+            name = found.name
         return await asyncio.to_thread(engine.image_id, client, name)
 
     async def image_problem(self, image: str) -> str | None:
@@ -210,6 +221,8 @@ class DockerProvider:
     async def close(self) -> None:
         """End all sandboxes of this provider."""
         await self._images.close()
+        if self._clearing is not None:
+            await asyncio.wait([self._clearing])
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
@@ -221,13 +234,16 @@ class DockerProvider:
 
     async def _image_of(self, client: docker.DockerClient, spec: SandboxSpec) -> tuple[str, str | None]:
         """The image of a spec, and the digest of one that was made for its packages."""
-        base = spec.image or self._image
         if not spec.packages:
-            return base, None
-        deriver = await asyncio.to_thread(Deriver, client, base, spec, self._installs, os.environ)
+            return spec.image or self._image, None
+        deriver = await self._deriver(client, spec)
         found = await asyncio.to_thread(deriver.find)
         derived = found or await self._images.get(deriver.key, deriver.build, spec.told)
         return derived.name, derived.digest
+
+    async def _deriver(self, client: docker.DockerClient, spec: SandboxSpec) -> Deriver:
+        base = spec.image or self._image
+        return await asyncio.to_thread(Deriver, client, base, spec, self._installs, os.environ)
 
     async def _connect(self) -> Workshop:
         async with self._connecting:

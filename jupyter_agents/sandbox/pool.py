@@ -26,7 +26,7 @@ from .prepared import Places, Prepared, Stock, is_new
 SESSION = "warm"
 REST_SECONDS = 0.3
 LOOK_SECONDS = 10.0
-AGAIN_SECONDS = 10.0
+LONGEST_SECONDS = 60.0
 PING_SECONDS = 0.5
 
 Start = Callable[[SandboxSpec, Undo], Awaitable[Container]]
@@ -102,6 +102,10 @@ class Pool:
         self._drop(self._ready)
         self._changed.set()
 
+    def look(self) -> None:
+        """Something has changed: see at once whether more can be started."""
+        self._changed.set()
+
     async def take(self, spec: SandboxSpec) -> Container | None:
         """One for a session whose workspace is new, or None. It is of this shape, and answers."""
         self.want(spec)
@@ -116,13 +120,17 @@ class Pool:
             self._changed.set()
             try:
                 fits = await _answers(entry) and _same(entry.container.cover, cover)
-                if fits and await settled(entry.folders.hand_over, spec):
+                if not fits:
+                    self._drop([entry])
+                    continue
+                if await settled(entry.folders.hand_over, spec):
                     entry.container.adopt(spec, entry.folders.tidy)
                     return entry.container
             except BaseException:
                 self._drop([entry])
                 raise
             self._drop([entry])
+            return None
         return None
 
     async def close(self) -> None:
@@ -141,7 +149,7 @@ class Pool:
         entries.clear()
 
     async def _keep(self) -> None:
-        opened = False
+        opened, pause = False, LOOK_SECONDS
         while True:
             try:
                 if not opened:
@@ -149,7 +157,7 @@ class Pool:
                     opened = True
                 await self._look()
                 await self._fill()
-                self._problem = None
+                self._problem, pause = None, LOOK_SECONDS
             except Unmoved as error:
                 log.warning("No sandbox is kept warm: %s", error)
                 self._problem = str(error)
@@ -158,9 +166,9 @@ class Pool:
                 if str(error) != self._problem:
                     log.warning("No sandbox can be kept warm: %s", error)
                 self._problem = str(error)
-                await asyncio.sleep(AGAIN_SECONDS)
+                pause = min(2 * pause, LONGEST_SECONDS)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(pause):
                     await self._changed.wait()
             self._changed.clear()
 

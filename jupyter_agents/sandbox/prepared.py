@@ -45,6 +45,15 @@ class Places:
         """The folders that hold those of every server."""
         return self.root / FOLDER / HIDDEN, self.data / HIDDEN
 
+    def clear(self) -> None:
+        """Remove what dead servers left. Never raises."""
+        for hidden in self.hidden:
+            with contextlib.suppress(OSError):
+                for left in hidden.iterdir():
+                    if not left.is_symlink() and not process_alive(_owner(left)):
+                        shutil.rmtree(left, ignore_errors=True)
+                hidden.rmdir()
+
 
 class Stock:
     """The prepared folders of one server."""
@@ -56,13 +65,10 @@ class Stock:
 
     def open(self) -> None:
         """Make room, and remove what dead servers left. Raises OSError, `SandboxError`."""
-        workspaces, uploads = self._places.hidden
+        self._places.clear()
         os.close(make_folder(self._places.root, f"{FOLDER}/{HIDDEN}"))
-        for hidden in (workspaces, uploads):
+        for hidden in self._places.hidden:
             hidden.mkdir(mode=0o755, parents=True, exist_ok=True)
-            for left in hidden.iterdir():
-                if not left.is_symlink() and not process_alive(_owner(left)):
-                    shutil.rmtree(left, ignore_errors=True)
             own = hidden / self._name
             own.mkdir(mode=0o755)
             (own / _OWNER).write_text(process_owner())

@@ -15,9 +15,11 @@ from docker.errors import APIError
 from jupyter_agents.domain.packages import lists_digest
 from jupyter_agents.errors import SandboxUnavailable
 from jupyter_agents.sandbox.base import Mount, SandboxSpec, ToolResult
+from jupyter_agents.sandbox.container import LABEL_SESSION
 from jupyter_agents.sandbox.derive import REPOSITORY, Deriver, prune
 from jupyter_agents.sandbox.docker import DockerProvider
 from jupyter_agents.sandbox.installs import Installs
+from jupyter_agents.sandbox.workspace import make_workspace
 from jupyter_agents.testing.indexes import NPM_PACKAGE, PIP_PACKAGE, VERSION, Index, serve_packages
 from tests.needs import need
 from tests.sandbox.host_base import import_host_base
@@ -180,3 +182,33 @@ async def test_images_that_nobody_names_go(
     names = [name for name, _ in removed]
     assert f"{REPOSITORY}:{deriver.key}" in names and all(size for _, size in removed)
     assert deriver.find() is None
+
+
+async def test_what_is_kept_warm_has_the_packages_and_installs_none(
+    provider: DockerProvider, open_path: Path, index: Index
+) -> None:
+    def spec(name: str) -> SandboxSpec:
+        (open_path / "up" / name).mkdir(parents=True)
+        workspace = make_workspace(open_path, open_path / name, uid=65532)
+        wanted = {"pip": (f"{PIP_PACKAGE}!=9",)}
+        variables = index.variables()
+        return SandboxSpec(
+            name, workspace, open_path / "up" / name, packages=wanted, env=variables, warm=True
+        )
+
+    index.asked.clear()
+    provider.keep_warm(1, open_path, open_path, spec("sesn_first0"))
+    async with asyncio.timeout(60):
+        while provider.warm is None or provider.warm.problem is None:
+            await asyncio.sleep(0.02)
+        assert provider.warm.problem == "Its packages are not installed yet." and index.asked == []
+        cold = await provider.start(spec("sesn_second"))
+        asked = len(index.asked)
+        while provider.warm.ready == 0:
+            await asyncio.sleep(0.02)
+        warm = await provider.start(spec("sesn_third0"))
+    assert said(await warm.call("bash", {"command": PIP_PACKAGE})).strip() == f"{PIP_PACKAGE} {VERSION}"
+    assert warm.image == cold.image is not None and len(index.asked) == asked
+    label = f"{LABEL_SESSION}=sesn_third0"
+    with contextlib.closing(docker.from_env()) as client:
+        assert client.api.containers(all=True, filters={"label": label}) == []

@@ -310,7 +310,7 @@ async def test_hidden_files_that_came_meanwhile_are_not_shown(
 async def test_an_engine_that_is_away_is_a_problem_that_passes(
     image: str, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(pool, "LOOK_SECONDS", 0.1)
     there = False
 
     def sometimes() -> docker.DockerClient:
@@ -326,6 +326,20 @@ async def test_an_engine_that_is_away_is_a_problem_that_passes(
     await until(lambda: provider.warm is not None and provider.warm.problem is None)
     await provider.close()
     assert place.left() == [] and provider.warm is None
+
+
+async def test_keeping_none_removes_what_a_killed_server_left(image: str, place: Place) -> None:
+    process = await asyncio.create_subprocess_exec("sleep", "100")
+    owner = process_owner(process.pid)
+    process.kill()
+    await process.wait()
+    left = place.root / "agents" / ".warm" / "0123456789abcdef"
+    (left / "1" / "workspace").mkdir(parents=True)
+    (left / "owner").write_text(owner)
+    provider = DockerProvider(image=image, mounts=HOST_MOUNTS)
+    provider.keep_warm(0, place.root, place.data)
+    await provider.close()
+    assert provider.warm is None and not left.parent.exists()
 
 
 async def test_closing_in_the_middle_of_a_start_leaves_nothing(

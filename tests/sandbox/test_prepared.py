@@ -174,4 +174,8 @@ def test_what_dead_servers_left_is_removed_and_nothing_else(places: Places, stoc
         assert not (hidden / "dead").exists() and (hidden / "unknown").exists()
         assert (hidden / "link").is_symlink()
     assert is_new(alive[0].workspace)
-    assert os.path.isdir("/etc")
+
+
+def test_clearing_makes_nothing(places: Places) -> None:
+    places.clear()
+    assert list(places.root.iterdir()) == [] and list(places.data.iterdir()) == []

@@ -29,10 +29,18 @@ def home(engine: Engine, tmp_path: Path, scripted: ScriptedModel) -> Home:
     return engine.home(tmp_path, scripted)
 
 
-@pytest.fixture
-def server(home: Home) -> Iterator[Server]:
-    with serving(home) as running:
+@pytest.fixture(scope="module")
+def _server(
+    engine: Engine, _scripted_model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    with serving(engine.home(tmp_path_factory.mktemp("server"), _scripted_model)) as running:
         yield running
+
+
+@pytest.fixture
+def server(_server: Server, scripted: ScriptedModel) -> Server:
+    """A server that several tests use."""
+    return _server
 
 
 def test_a_container_killed_in_mid_call_is_replaced(
