@@ -53,15 +53,20 @@ class Lab:
         answer: dict[str, int] = self.request(f"jupyter-agents/fake/sessions/{session_id}")
         return answer
 
-    def notebook(self, name: str, *payloads: Any, source: str = "", html: str = "saved") -> str:
-        """Write a notebook with one cell for each payload as its output, and give its address."""
+    def notebook(
+        self, name: str, *payloads: Any, source: str = "", html: str = "saved", kernel: bool = False
+    ) -> str:
+        """Write a notebook with one cell for each payload as its output, and give its address.
+
+        kernel: whether it names one, which starts when the notebook is opened; without payloads it does.
+        """
         cells = [nbformat.v4.new_code_cell(source)] if not payloads else []
         for payload in payloads:
             data = {MIME: payload, "text/html": f"<p>{html}</p>", "text/plain": "saved"}
             output = nbformat.v4.new_output("display_data", data=data)
             cells.append(nbformat.v4.new_code_cell("%%agent\nDo it.", outputs=[output]))
         notebook = nbformat.v4.new_notebook(cells=cells)
-        if not payloads:
+        if kernel or not payloads:
             notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, self.root / name)
         return self.page_url(name)
@@ -118,6 +123,7 @@ def started(
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         f"--ServerApp.jpserver_extensions={dict(extensions)}",
     ]
     path = os.pathsep.join((str(ROOT), str(Path(__file__).parent)))
@@ -156,6 +162,16 @@ def open_notebook(page: Any, url: str) -> None:
     cells.first.wait_for()
     dialog.locator("button", has_text="No Kernel").click()
     dialog.wait_for(state="detached")
+
+
+def without_kernel_in_lab(page: Any, lab: Lab, name: str) -> None:
+    """`open_notebook` by the notebook's name; see `without_kernel_in_notebook`."""
+    open_notebook(page, lab.page_url(name))
+
+
+def without_kernel_in_notebook(page: Any, lab: Lab, name: str) -> None:
+    """Open a notebook in Notebook 7 without any kernel and wait for its cells."""
+    open_notebook(page, f"{lab.url}notebooks/{name}?token={TOKEN}")
 
 
 def open_with_kernel(page: Any, url: str) -> None:
