@@ -44,15 +44,6 @@ class Lab:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"null")
 
-    def send(self, session_id: str, *events: dict[str, Any], **more: Any) -> None:
-        """Put events into a session of the fake server; `more` as its route says."""
-        self.request(f"jupyter-agents/fake/sessions/{session_id}", {"events": events, **more})
-
-    def streams(self, session_id: str) -> dict[str, int]:
-        """How many streams of the session are open, and were ever opened."""
-        answer: dict[str, int] = self.request(f"jupyter-agents/fake/sessions/{session_id}")
-        return answer
-
     def notebook(
         self, name: str, *payloads: Any, source: str = "", html: str = "saved", kernel: bool = False
     ) -> str:
@@ -126,7 +117,6 @@ def started(
         "--JupyterNotebookApp.expose_app_in_browser=True",
         f"--ServerApp.jpserver_extensions={dict(extensions)}",
     ]
-    path = os.pathsep.join((str(ROOT), str(Path(__file__).parent)))
     places = {
         "HOME": home,
         "IPYTHONDIR": home / "ipython",
@@ -136,7 +126,7 @@ def started(
         "JUPYTER_RUNTIME_DIR": home / "runtime",
         "JUPYTERLAB_SETTINGS_DIR": settings,
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
-        "PYTHONPATH": path,
+        "PYTHONPATH": ROOT,
     }
     whole = {**os.environ, **{name: str(place) for name, place in places.items()}, **environment}
     with (home / "log").open("w") as log:

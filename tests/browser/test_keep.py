@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-from jupyter_agents.testing import call, say
+from jupyter_agents.testing import ScriptedModel, call, say
 from tests.browser.lab import MIME, Lab, Place, free_port, in_lab, open_in_notebook
 from tests.browser.sessions import Session
 from tests.browser.test_apps import let_go, running, until_saved
+from tests.browser.test_follow import SLOW, begin, real
 
 both = pytest.mark.parametrize("show", [in_lab, open_in_notebook], ids=["lab", "notebook"])
 FORMS = {MIME, "text/html", "text/markdown", "text/plain"}
@@ -110,11 +113,11 @@ def test_of_two_tabs_one_saves_and_both_have_the_end(page: Any, place: Place, sh
     turn = session.calls()
     session.notebook(turn, kernel=True)
     other = page.context.new_page()
-    for tab in (page, other):
-        show(tab, session.lab, session.name)
-        tab.locator(".ja-card[data-status=running]").wait_for()
-        if tab is page:
-            save(page)  # The kernel has told its language.
+    show(page, session.lab, session.name)
+    page.locator(".ja-card[data-status=running]").wait_for()
+    save(page)  # The kernel has told its language.
+    other.goto(page.url)
+    other.locator(".ja-card[data-status=running]").wait_for()
     session.go()
     for tab in (page, other):
         tab.locator(".ja-turn-done").wait_for()
@@ -194,12 +197,8 @@ def test_a_restarted_kernel_attaches_to_what_went_on(page: Any, place: Place, sh
     check_end(lab, name, count=2)
 
 
-def test_a_server_that_is_started_again_leaves_one_whole_run(page: Any, tmp_path: Any) -> None:
-    from contextlib import ExitStack
-
-    from jupyter_agents.testing import ScriptedModel
-    from tests.browser.test_follow import SLOW, begin, real
-
+@pytest.mark.timeout(300)
+def test_a_server_that_is_started_again_leaves_one_whole_run(page: Any, tmp_path: Path) -> None:
     port = free_port()
     script = [[call("bash", command=SLOW)], [say("It is **done**.")]]
     with ScriptedModel(script) as model, ExitStack() as first:
