@@ -12,7 +12,7 @@ SOURCES := $(shell find jupyter_agents labextension/src labextension/style -type
 	-not -path '*/__pycache__/*' -not -path 'jupyter_agents/labextension/*' 2>/dev/null)
 PACKAGE := pyproject.toml requirements.lock labextension/package.json labextension/yarn.lock $(SOURCES)
 
-.PHONY: help quickstart lab test retest lint bench image image-full lock clean
+.PHONY: help quickstart lab test retest lint bench pictures image image-full lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ lint: $(VENV)/.test ## Check style and types, warnings as errors
 
 bench: $(VENV)/.test ## Print the benchmark table
 	$(BIN)/python -m tests.benchmarks
+
+pictures: $(VENV)/.test ## Make the pictures of the README anew (needs Chromium)
+	$(BIN)/python -m tests.make_pictures
 
 image: $(VENV)/.quickstart ## Build the image of Docker sandboxes (BASE=... for another base image)
 	$(BIN)/python -m jupyter_agents.sandbox.image $(if $(BASE),--base $(BASE))

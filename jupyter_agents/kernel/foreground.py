@@ -1,7 +1,8 @@
 """Run a turn in a cell: the worker follows, this thread draws, the kernel's interrupt stops it.
 
 The first interrupt asks the server to stop the turn and waits for its end; the second one returns
-at once and leaves the turn to the server.
+at once and leaves the turn to the server. Jupyter also interrupts a kernel that it is about to end or
+restart: that is no word to the agent, and the turn goes on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from jupyter_agents.kernel.worker import Worker
 STOP_SECONDS = 10.0
 TICK_SECONDS = 0.1
 GOES_ON = "The session goes on with the next cell."
+LAST_WORDS_SECONDS = 0.3
+"""How long after an interrupt the kernel may hear that it ends."""
 
 
 class Foreground:
@@ -117,7 +120,7 @@ class Foreground:
             if not work.done():
                 raise Interrupted(f"{self._stop(work)} after {timeout:g} s (--timeout). {GOES_ON}")
         except KeyboardInterrupt:
-            raise Interrupted(f"{self._stop(work)}. {GOES_ON}") from None
+            raise Interrupted(self._interrupted(work)) from None
         except BaseException:
             if not self._run.session.server_lives():
                 self._run.abandon()
@@ -138,6 +141,17 @@ class Foreground:
         if work.done():
             work.result()
 
+    def _interrupted(self, work: Future[None]) -> str:
+        """Stop the turn, unless it is the kernel that ends; says which."""
+        session = self._run.session
+        try:
+            if session.connection.server is None and kernel_ends():
+                id = session.id
+                return f"The kernel ended; the turn goes on without it. %agent attach {id} shows all of it."
+        except KeyboardInterrupt:
+            pass
+        return f"{self._stop(work)}. {GOES_ON}"
+
     def _stop(self, work: Future[None]) -> str:
         """Stop the turn and say what was going on; whatever happens, come back."""
         stopped = stopping(self._run.transcript)
@@ -151,6 +165,19 @@ class Foreground:
             work.cancel()
         self._run.abandon()
         return stopped
+
+
+def kernel_ends() -> bool:
+    """Whether this kernel was told, right after an interrupt, to end or to start anew."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell: Any = InteractiveShell.instance() if InteractiveShell.initialized() else None
+    if getattr(shell, "kernel", None) is None:
+        return False
+    deadline = time.monotonic() + LAST_WORDS_SECONDS
+    while not shell.exit_now and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return bool(shell.exit_now)
 
 
 def check(run: Run, on_ask: str) -> None:

@@ -18,13 +18,13 @@ import nbformat
 
 from jupyter_agents.cell import snapshot
 from jupyter_agents.cell.fold import fold_all
+from jupyter_agents.testing import Reply, ScriptedModel, say
 from tests.benchmarks.table import Row, percentile
-from tests.browser.lab import Lab, open_notebook, open_with_kernel, started
-from tests.browser.test_live import ANSWER, IDLE, PROMPT, live_run
+from tests.browser.lab import open_notebook, open_with_kernel, started
+from tests.browser.sessions import Mouth, Session
 from tests.browser.test_long import calls
 
 DELTAS = 200
-SESSION = "sesn_01Benchmark1111111111111111"
 
 WATCH = """selector => {
   window.late = [];
@@ -91,11 +91,11 @@ def rows(deltas: int = DELTAS, count: int = 500, times: int = 5) -> Iterator[Row
             "model delta to visible text in Chromium, p99", percentile(ours, 0.99) / 1e3, base / 1e3, 2.0
         )
         with tempfile.TemporaryDirectory() as home:
-            longest = _thousand(browser, Path(home), count)
+            longest, saved = _thousand(browser, Path(home), count)
     events = f"{2 * count:,} events in a cell"
     yield Row(f"{events}, our longest script", longest["ours"] / 1e3, most=0.050)
     yield Row(f"{events}, anyone's longest script", longest["any"] / 1e3)
-    yield Row(f"{events}, saved", _saved(count) / 1e3, most=200, unit="kB")
+    yield Row(f"{events}, saved", saved / 1e3, most=200, unit="kB")
 
 
 def _imports(times: int) -> Iterator[Row]:
@@ -175,34 +175,30 @@ def _begin(page: Any, number: int) -> float:
     return time.perf_counter() - start
 
 
-def _thousand(browser: Any, home: Path, count: int) -> dict[str, float]:
-    """Milliseconds of the longest script while a page follows a thousand events."""
-    with started(home, {"fake_agents": True, "jupyter_agents": False}) as lab:
-        lab.send(SESSION, PROMPT, page=1000)
-        page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
-        open_notebook(page, lab.notebook("bench.ipynb", live_run(SESSION)))
-        page.locator(".ja-turn-running").wait_for()
-        page.wait_for_timeout(2000)
-        page.evaluate(LONGEST)
-        page.evaluate(BUSY)
-        page.wait_for_function("window.longest.any >= 80")
-        page.evaluate("window.longest.any = 0")
-        _send(lab, count)
-        page.locator(".ja-turn-done").wait_for()
-        page.wait_for_timeout(500)
-        longest: dict[str, float] = page.evaluate("window.longest")
-        page.context.close()
-    return longest
-
-
-def _send(lab: Lab, count: int) -> None:
-    events = calls(count)
-    for start in range(0, len(events), 25):
-        lab.send(SESSION, *events[start : start + 25])
-    lab.send(SESSION, ANSWER, IDLE)
-
-
-def _saved(count: int) -> int:
-    transcript = fold_all([PROMPT, *calls(count), ANSWER, IDLE]).to_dict()
-    record = {**live_run(SESSION), "live": False, "transcript": transcript}
-    return len(json.dumps(snapshot.bundle(record, {}), ensure_ascii=False).encode())
+def _thousand(browser: Any, home: Path, count: int) -> tuple[dict[str, float], int]:
+    """Milliseconds of the longest script while a page follows a thousand events; the bytes that are saved."""
+    mouth, script = Mouth(), [*calls(count), [say("Done.")]]
+    script[0] = Reply([mouth.block, *script[0]])
+    with ScriptedModel() as model:
+        places = {"JUPYTER_AGENTS_MODEL_URL": model.url, "JUPYTER_AGENTS_DATA_DIR": str(home / "agents")}
+        with started(home, {"jupyter_agents": True}, **places) as lab:
+            session = Session((lab, model), "bench.ipynb")
+            turn = session.begin(*script)
+            page = browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
+            page.set_default_timeout(300_000)
+            open_notebook(page, session.notebook(turn))
+            page.locator(".ja-turn-running").wait_for()
+            page.wait_for_timeout(2000)
+            page.evaluate(LONGEST)
+            page.evaluate(BUSY)
+            page.wait_for_function("window.longest.any >= 80")
+            page.evaluate("window.longest.any = 0")
+            mouth.say("I count.")
+            mouth.close()
+            page.locator(".ja-turn-done").wait_for()
+            page.wait_for_timeout(500)
+            longest: dict[str, float] = page.evaluate("window.longest")
+            page.context.close()
+            events = [event.to_dict(mode="json") for event in session.client.sessions.events.list(session.id)]
+            record = {**session.saved(turn), "live": False, "transcript": fold_all(events, turn).to_dict()}
+    return longest, len(json.dumps(snapshot.bundle(record, {}), ensure_ascii=False).encode())

@@ -1,4 +1,4 @@
-"""A JupyterLab beside a fake agents server, and a real Chromium that looks at it."""
+"""A JupyterLab with the real server, and a real Chromium that looks at it."""
 
 from __future__ import annotations
 
@@ -31,13 +31,6 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="package")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    home = tmp_path_factory.mktemp("lab")
-    with started(home, {"fake_agents": True, "jupyter_agents": False}) as running:
-        yield running
-
-
-@pytest.fixture(scope="package")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A JupyterLab, which serves Notebook too, with the real server and a scripted model."""
     home = tmp_path_factory.mktemp("place")
@@ -47,6 +40,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         variables = {"JUPYTER_AGENTS_MODEL_URL": model.url, "JUPYTER_AGENTS_DATA_DIR": str(home / "agents")}
         with started(home, extensions, **variables) as lab:
             yield lab, model
+
+
+@pytest.fixture
+def lab(place: Place) -> Lab:
+    """That JupyterLab alone."""
+    return place[0]
 
 
 @pytest.fixture

@@ -44,24 +44,20 @@ class Lab:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"null")
 
-    def send(self, session_id: str, *events: dict[str, Any], **more: Any) -> None:
-        """Put events into a session of the fake server; `more` as its route says."""
-        self.request(f"jupyter-agents/fake/sessions/{session_id}", {"events": events, **more})
+    def notebook(
+        self, name: str, *payloads: Any, source: str = "", html: str = "saved", kernel: bool = False
+    ) -> str:
+        """Write a notebook with one cell for each payload as its output, and give its address.
 
-    def streams(self, session_id: str) -> dict[str, int]:
-        """How many streams of the session are open, and were ever opened."""
-        answer: dict[str, int] = self.request(f"jupyter-agents/fake/sessions/{session_id}")
-        return answer
-
-    def notebook(self, name: str, *payloads: Any, source: str = "", html: str = "saved") -> str:
-        """Write a notebook with one cell for each payload as its output, and give its address."""
+        kernel: whether it names one, which starts when the notebook is opened; without payloads it does.
+        """
         cells = [nbformat.v4.new_code_cell(source)] if not payloads else []
         for payload in payloads:
             data = {MIME: payload, "text/html": f"<p>{html}</p>", "text/plain": "saved"}
             output = nbformat.v4.new_output("display_data", data=data)
             cells.append(nbformat.v4.new_code_cell("%%agent\nDo it.", outputs=[output]))
         notebook = nbformat.v4.new_notebook(cells=cells)
-        if not payloads:
+        if kernel or not payloads:
             notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, self.root / name)
         return self.page_url(name)
@@ -118,9 +114,9 @@ def started(
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         f"--ServerApp.jpserver_extensions={dict(extensions)}",
     ]
-    path = os.pathsep.join((str(ROOT), str(Path(__file__).parent)))
     places = {
         "HOME": home,
         "IPYTHONDIR": home / "ipython",
@@ -130,7 +126,7 @@ def started(
         "JUPYTER_RUNTIME_DIR": home / "runtime",
         "JUPYTERLAB_SETTINGS_DIR": settings,
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
-        "PYTHONPATH": path,
+        "PYTHONPATH": ROOT,
     }
     whole = {**os.environ, **{name: str(place) for name, place in places.items()}, **environment}
     with (home / "log").open("w") as log:
@@ -156,6 +152,16 @@ def open_notebook(page: Any, url: str) -> None:
     cells.first.wait_for()
     dialog.locator("button", has_text="No Kernel").click()
     dialog.wait_for(state="detached")
+
+
+def without_kernel_in_lab(page: Any, lab: Lab, name: str) -> None:
+    """`open_notebook` by the notebook's name; see `without_kernel_in_notebook`."""
+    open_notebook(page, lab.page_url(name))
+
+
+def without_kernel_in_notebook(page: Any, lab: Lab, name: str) -> None:
+    """Open a notebook in Notebook 7 without any kernel and wait for its cells."""
+    open_notebook(page, f"{lab.url}notebooks/{name}?token={TOKEN}")
 
 
 def open_with_kernel(page: Any, url: str) -> None:

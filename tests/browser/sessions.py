@@ -96,9 +96,9 @@ class Session:
         payload = run(*steps, live=True, status="running", footer={})
         return {**payload, "session_id": self.id, "first_event_id": turn}
 
-    def notebook(self, turn: str, *steps: Any) -> str:
+    def notebook(self, turn: str, *steps: Any, kernel: bool = False) -> str:
         """Write the notebook as it was saved in the middle of `turn`; its address."""
-        return self.lab.notebook(self.name, self.saved(turn, *steps))
+        return self.lab.notebook(self.name, self.saved(turn, *steps), kernel=kernel)
 
 
 class Streams:

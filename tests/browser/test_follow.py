@@ -12,19 +12,9 @@ from typing import Any
 import nbformat
 
 from jupyter_agents.testing import ScriptedModel, call, say
-from tests.browser.lab import Lab, free_port, open_notebook, open_with_kernel, started
-from tests.browser.test_live import (
-    ANSWER,
-    IDLE,
-    PROMPT,
-    RESULT,
-    USE,
-    live_run,
-    session_id,
-    wait_for,
-)
-
-__all__ = ["session_id"]
+from tests.browser.lab import Lab, Place, free_port, open_notebook, open_with_kernel, started
+from tests.browser.relay import relayed
+from tests.browser.sessions import Session, Streams
 
 START = "%load_ext jupyter_agents\nimport os, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))"
 SLOW = "echo begun > begun; while [ ! -e go ]; do sleep 0.1; done; echo forty-two"
@@ -85,57 +75,74 @@ def test_a_server_that_is_started_again_in_mid_run_is_followed_again(page: Any, 
         assert shown.locator(".ja-text").count() == 1
 
 
-def test_two_tabs_follow_the_same_turn(lab: Lab, page: Any, session_id: str) -> None:
-    lab.send(session_id, PROMPT, USE)
-    url = lab.notebook("tabs.ipynb", live_run(session_id))
+ASKING: Any = [
+    {
+        "type": "agent_toolset_20260401",
+        "default_config": {"enabled": True, "permission_policy": {"type": "always_ask"}},
+    }
+]
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20"/></svg>'
+FILES = rf"""printf 'name,n\nfirst,1\n' > rows.csv; echo '{SVG}' > plot.svg
+echo x > gone.txt; echo y > other.txt; rm gone.txt"""
+
+
+def test_two_tabs_follow_the_same_turn(place: Place, page: Any) -> None:
     other = page.context.new_page()
-    for tab in (page, other):
+    streams, session = [Streams(tab) for tab in (page, other)], Session(place)
+    url = session.notebook(session.calls())
+    for tab, stream in zip((page, other), streams, strict=True):
         open_notebook(tab, url)
-    wait_for(lab, session_id, open=2)
-    lab.send(session_id, RESULT, ANSWER, IDLE)
-    for tab in (page, other):
+        stream.wait(1)
+    session.go()
+    for tab, stream in zip((page, other), streams, strict=True):
         tab.locator(".ja-turn-done").wait_for()
         assert tab.locator(".ja-step").count() == 2
-    wait_for(lab, session_id, open=0)
+        stream.wait(0)
 
 
-def test_a_machine_that_was_asleep_catches_up(lab: Lab, page: Any, session_id: str) -> None:
-    lab.send(session_id, PROMPT, USE)
-    open_notebook(page, lab.notebook("asleep.ipynb", live_run(session_id)))
-    wait_for(lab, session_id, open=1)
-    page.context.set_offline(True)
-    lab.send(session_id, cut=True)
-    wait_for(lab, session_id, open=0)
-    lab.send(session_id, RESULT, ANSWER, IDLE)
-    page.wait_for_timeout(3000)
-    assert page.locator(".ja-turn-running").count() == 1
-    page.context.set_offline(False)
-    page.locator(".ja-turn-done").wait_for(timeout=5000)
-    assert page.locator(".ja-step").count() == 2
+def test_a_machine_that_was_asleep_catches_up(place: Place, page: Any) -> None:
+    streams, session = Streams(page), Session(place)
+    session.notebook(session.calls())
+    with relayed(session.lab) as (lab, relay):
+        open_notebook(page, lab.page_url(session.name))
+        streams.wait(1)
+        page.context.set_offline(True)
+        relay.cut()
+        streams.wait(0)
+        session.go()
+        session.until("session.status_idle")
+        page.wait_for_timeout(3000)
+        assert page.locator(".ja-turn-running").count() == 1
+        relay.mend()
+        page.context.set_offline(False)
+        page.locator(".ja-turn-done").wait_for(timeout=10_000)
+        assert page.locator(".ja-step").count() == 2
 
 
-def test_a_deleted_session_leaves_what_was_seen_and_says_so(lab: Lab, page: Any, session_id: str) -> None:
-    lab.send(session_id, PROMPT, USE, RESULT)
-    open_notebook(page, lab.notebook("deleted.ipynb", live_run(session_id)))
-    wait_for(lab, session_id, open=1)
-    lab.send(session_id, delete=True)
-    page.locator(".ja-notice", has_text="nothing newer can be had").wait_for(timeout=15_000)
-    assert page.locator(".ja-card[data-status=ok]").count() == 1
+def test_a_session_that_is_gone_leaves_what_was_seen_and_says_so(place: Place, page: Any) -> None:
+    streams, session = Streams(page), Session(place, tools=ASKING)
+    session.notebook(session.begin([call("bash", command="echo no")]))
+    session.until("session.status_idle")
+    with relayed(session.lab) as (lab, relay):
+        open_notebook(page, lab.page_url(session.name))
+        page.get_by_role("button", name="Approve bash", exact=True).wait_for()
+        streams.wait(1)
+        relay.cut()
+        streams.wait(0)
+        session.client.sessions.delete(session.id)
+        relay.mend()
+        page.locator(".ja-notice", has_text="nothing newer can be had").wait_for()
+    assert page.locator(".ja-card").count() == 1
 
 
-def test_files_of_a_turn_that_only_the_page_saw_are_shown(lab: Lab, page: Any, session_id: str) -> None:
-    folder = lab.root / "agents" / "coder-abc123"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "rows.csv").write_text("name,n\nfirst,1\n")
-    (folder / "plot.svg").write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20"/></svg>'
-    )
-    files = [{"path": name, "kind": "created", "size": 100} for name in ("rows.csv", "plot.svg", "gone.png")]
-    lab.send(session_id, PROMPT, USE, RESULT, ANSWER, IDLE, files=files)
-    open_notebook(page, lab.notebook("shown.ipynb", live_run(session_id)))
+def test_files_of_a_turn_that_only_the_page_saw_are_shown(place: Place, page: Any) -> None:
+    session = Session(place)
+    turn = session.begin([call("bash", command=FILES)], [say("Made.")])
+    session.until("session.status_idle")
+    open_notebook(page, session.notebook(turn))
     page.locator(".ja-table td", has_text="first").wait_for()
     picture = page.locator(".ja-figure img")
     picture.wait_for()
     assert picture.evaluate("image => image.naturalWidth") == 40
     assert page.locator(".ja-figure").count() == 2
-    assert page.locator("a.ja-file-name").count() == 3
+    assert page.locator("a.ja-file-name").all_inner_texts() == ["other.txt", "plot.svg", "rows.csv"]

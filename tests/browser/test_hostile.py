@@ -9,8 +9,26 @@ from typing import Any
 
 import pytest
 
-from tests.browser.lab import Lab, open_notebook
+from jupyter_agents.testing import call
+from tests.browser.lab import (
+    Lab,
+    Place,
+    open_notebook,
+    without_kernel_in_lab,
+    without_kernel_in_notebook,
+)
 from tests.browser.runs import image, notice, run, steer, text, tool
+from tests.browser.sessions import Session
+
+both = pytest.mark.parametrize(
+    "show", [without_kernel_in_lab, without_kernel_in_notebook], ids=["lab", "notebook"]
+)
+ASKING: Any = [
+    {
+        "type": "agent_toolset_20260401",
+        "default_config": {"enabled": True, "permission_policy": {"type": "always_ask"}},
+    }
+]
 
 LONGEST_TASK_MS = 15_000
 """Generous: the machine may be busy. Without the caps each of these takes ten seconds or more."""
@@ -66,7 +84,10 @@ def markup(outside: str) -> list[str]:
     ]
 
 
-def test_nothing_of_a_hostile_run_runs_or_loads(lab: Lab, page: Any, outside: tuple[str, list[str]]) -> None:
+@both
+def test_nothing_of_a_hostile_run_runs_or_loads(
+    lab: Lab, page: Any, outside: tuple[str, list[str]], show: Any
+) -> None:
     address, asked = outside
     hostile = markup(address)
     words = "\n".join(hostile)
@@ -91,7 +112,8 @@ def test_nothing_of_a_hostile_run_runs_or_loads(lab: Lab, page: Any, outside: tu
         ],
         footer={"model": words, "sandbox": words},
     )
-    open_notebook(page, lab.notebook("hostile.ipynb", payload))
+    lab.notebook("hostile.ipynb", payload)
+    show(page, lab, "hostile.ipynb")
     for summary in page.locator(".ja-summary").all():
         summary.click()
     page.locator(".ja-markdown", has_text="posing as a dialog").wait_for()
@@ -181,16 +203,45 @@ def test_a_malformed_run_is_drawn_as_far_as_it_goes(lab: Lab, page: Any) -> None
     assert drawn.count() == len(MALFORMED)
 
 
-def test_only_a_well_formed_session_id_is_asked_for(lab: Lab, page: Any) -> None:
+@both
+def test_of_a_strangers_notebook_only_whose_it_is_is_asked(place: Place, page: Any, show: Any) -> None:
+    """The page asks whether a well-formed session is this notebook's; it reads nothing of one that is not."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    good = {**run(text("Saved."), live=True, status="running"), "session_id": "sesn_01" + "a" * 22}
+    session = Session(place, "mine.ipynb", tools=ASKING)
+    turn = session.begin([call("bash", command="echo no")])
+    session.until("session.status_idle")
+    good = session.saved(turn, text("Saved."))
+    unknown = {**good, "session_id": "sesn_01" + "a" * 22}
     bad = [
         {**good, "session_id": value}
         for value in ("../../api/x", "sesn_", "sesn_01" + "a" * 60, "sesn_01" + "a" * 22 + "/..")
     ]
-    open_notebook(page, lab.notebook("ids.ipynb", good, *bad))
+    session.lab.notebook("ids.ipynb", good, unknown, *bad)
+    show(page, session.lab, "ids.ipynb")
+    page.locator(".ja-renderer").nth(5).wait_for(state="attached")
+    page.wait_for_timeout(1500)
+    assert all(url.startswith((session.lab.url, "data:", "blob:")) for url in asked)
+    ours = {url.split("/jupyter-agents/")[1] for url in asked if "/jupyter-agents/" in url}
+    ours = {url for url in ours if "static/" not in url and "front-ends" not in url}
+    ids = (session.id, unknown["session_id"])
+    assert ours == {f"local/sessions/{id}/approvals?notebook=ids.ipynb" for id in ids}
+    assert page.locator(".ja-approval button").count() == 0
+
+
+@both
+def test_no_button_is_there_before_the_servers_answer(place: Place, page: Any, show: Any) -> None:
+    session = Session(place, tools=ASKING)
+    turn = session.begin([call("bash", command="echo no")])
+    session.until("session.status_idle")
+    session.notebook(turn, tool(status="waiting", output=[], seconds=None))
+    held: list[Any] = []
+    page.route("**/approvals?*", lambda route: held.append(route))
+    show(page, session.lab, session.name)
+    page.locator(".ja-card[data-status=waiting]").wait_for()
     page.wait_for_timeout(1000)
-    ours = [url for url in asked if "/jupyter-agents/v1" in url]
-    assert len(ours) == 1
-    assert good["session_id"] in ours[0]
+    assert held and page.locator(".ja-approval button").count() == 0
+    page.unroute("**/approvals?*")
+    for route in held:
+        route.continue_()
+    page.get_by_role("button", name="Approve bash", exact=True).wait_for()
