@@ -41,6 +41,7 @@ from jupyter_agents.runtime.snapshots import SessionSnapshots
 from jupyter_agents.runtime.streams import Hub
 from jupyter_agents.runtime.sweep import Sweep
 from jupyter_agents.runtime.tools import SessionTools
+from jupyter_agents.runtime.undo import Undo
 from jupyter_agents.runtime.web import WebTools
 from jupyter_agents.store.blobs import Blobs
 from jupyter_agents.store.catalog import Catalog, Where
@@ -145,6 +146,14 @@ class Context:
             self.catalog, self.manager, self.mounted, self.repositories, config.max_files, clock
         )
         self.approvals = Approvals(self.manager, self.journal)
+        self.undo = Undo(
+            self.manager,
+            self.catalog,
+            self.journal,
+            self.snapshots,
+            self.sandboxes.workspace,
+            config.snapshots.file_bytes,
+        )
 
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""

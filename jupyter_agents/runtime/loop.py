@@ -7,7 +7,7 @@ Source: spec section 5, docs/architecture.md "One %%agent cell".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -42,8 +42,9 @@ from jupyter_agents.runtime.repositories import Problem
 from jupyter_agents.sandbox.base import ToolResult
 
 Doc = dict[str, Any]
-Drafts = Sequence[Draft] | Callable[[], Sequence[Draft]]
-"""What to append; a function is called when its turn has come, and sees the state of that moment."""
+Drafts = Sequence[Draft] | Callable[[], Sequence[Draft] | Awaitable[Sequence[Draft]]]
+"""What to append; a function is called when its turn has come, and sees the state of that moment: nothing
+else is appended while it works."""
 
 INTERRUPTED = "Tool execution was interrupted before completion. Please retry."
 FIRST_DELAY = 0.5

@@ -232,7 +232,9 @@ class SessionManager:
                 continue
 
     async def record(
-        self, session_id: str, make: Callable[[SessionRunner], Sequence[Draft]]
+        self,
+        session_id: str,
+        make: Callable[[SessionRunner], Sequence[Draft] | Awaitable[Sequence[Draft]]],
     ) -> SessionRunner:
         """Append what `make` makes of the session's runner when its turn has come, and act on it."""
         while True:
