@@ -60,7 +60,7 @@ def apply(state: State, record: Record) -> State:
 
 
 def _created(state: State, event: Doc, private: Doc, at: datetime) -> None:
-    state.session = private
+    state.session = dict(private)
 
 
 def _note(state: State, event: Doc, private: Doc, at: datetime) -> None:

@@ -23,6 +23,7 @@ from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.fetch import Fetcher
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.following import Following
+from jupyter_agents.runtime.fork import Forks
 from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.manager import Parts, SessionManager
 from jupyter_agents.runtime.mcp import SessionMcp
@@ -153,6 +154,17 @@ class Context:
             self.snapshots,
             self.sandboxes.workspace,
             config.snapshots.file_bytes,
+        )
+
+        self.forks = Forks(
+            self.manager,
+            self.catalog,
+            self.journal,
+            self.snapshots,
+            self.sandboxes,
+            self.mounted,
+            clock,
+            self.new_id,
         )
 
     async def start(self) -> None:

@@ -88,11 +88,16 @@ class Tools(Protocol):
         """Take note of what the finished calls left behind; returns changes that no call reported."""
 
 
-class Session(Protocol):
-    """What the loop works on."""
+class Folded(Protocol):
+    """A session's state, and what stamps its next records."""
 
     state: State
     stamp: Stamp
+
+
+class Session(Folded, Protocol):
+    """What the loop works on."""
+
     tools: Tools
 
     def model(self) -> Model:
@@ -192,7 +197,7 @@ async def _ask(session: Session, start_id: str, previews: Previews) -> list[Draf
     return answered(session.stamp, state, start_id, request, answer, previews.ids, judged)
 
 
-def close_open(session: Session, text: str) -> list[Draft]:
+def close_open(session: Folded, text: str) -> list[Draft]:
     """Ends an open model request, and every call that is not done: by an answer that waits, or as an error.
 
     To be called when its drafts are appended (see `Drafts`), so that no answer is overtaken.

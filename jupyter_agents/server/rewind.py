@@ -21,4 +21,17 @@ class SessionUndo(Handler):
         self.reply(await self.context.undo.undo(session_id, self.body()))
 
 
-ROUTES = [(r"/local/sessions/([^/]+)/undo", SessionUndo)]
+class SessionFork(Handler):
+    """``local/sessions/{id}/fork``."""
+
+    @authenticated
+    @authorized
+    async def post(self, session_id: str) -> None:
+        """A new session that goes on from an event, with the files as they were then."""
+        self.reply(await self.context.forks.fork(session_id, self.body()))
+
+
+ROUTES = [
+    (r"/local/sessions/([^/]+)/undo", SessionUndo),
+    (r"/local/sessions/([^/]+)/fork", SessionFork),
+]

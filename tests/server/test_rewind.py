@@ -55,3 +55,30 @@ def test_a_running_session_is_a_conflict(server: Server, scripted: ScriptedModel
     assert answer.status_code == 409 and answer.json()["error"]["type"] == "conflict_error"
     server.send(session, {"type": "user.interrupt"})
     server.until(session, "idle")
+
+
+def test_fork(server: Server, scripted: ScriptedModel) -> None:
+    session = server.session(title="Work").id
+    end = bash(server, scripted, session, "echo one > a")[-1]
+    bash(server, scripted, session, "echo two > a")
+    found = local(server, f"sessions/{session}/fork", method="POST", json={"event_id": end.id})
+    made = server.client.beta.sessions.retrieve(found["session"]["id"])
+    assert (made.title, made.status) == ("Work", "idle") and made.agent.id == found["session"]["agent"]["id"]
+    assert (found["files"], found["missing"]) == (1, [])
+    assert (workspace(server, made.id) / "a").read_text() == "one\n"
+    assert [e.id for e in server.events(made.id)] == [e.id for e in server.events(session)][
+        : len(server.events(made.id))
+    ]
+    threads = list(server.client.beta.sessions.threads.list(made.id))
+    assert len(threads) == 1
+    result = bash(server, scripted, made.id, "cat a")
+    assert next(e for e in result if e.type == "agent.tool_result").content[0].text == "one\n"
+
+
+def test_what_is_no_fork(server: Server) -> None:
+    session = server.session().id
+    for body, status in (({}, 400), ({"event_id": 1}, 400), ({"event_id": "sevt_1"}, 404)):
+        answer = server.request("POST", f"local/sessions/{session}/fork", json=body)
+        assert (answer.status_code, answer.json()["type"]) == (status, "error"), answer.text
+    answer = server.request("POST", "local/sessions/sesn_1/fork", json={"event_id": "sevt_1"})
+    assert answer.status_code == 404
