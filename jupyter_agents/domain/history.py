@@ -22,6 +22,8 @@ WORKSPACE = "private.workspace"
 CHANGES = "private.changes"
 UNDO = "private.undo"
 MOST_PER_RECORD = 1000
+BESIDE = ("user", "undo")
+"""Who makes changes that are not the turn's in which they are recorded."""
 
 
 class Version(NamedTuple):
@@ -127,7 +129,7 @@ def shown(record: Record) -> list[Doc]:
         own = record.event["id"] if undone else record.event.get("tool_use_id")
         event_id = doc.get("event_id", own) if by in ("agent", "undo") else None
         entry = {"path": doc["path"], "kind": doc["kind"], "size": doc["size"], "sha256": doc.get("sha256")}
-        found.append(entry | {"by": by, "event_id": event_id, "at": doc["at"]})
+        found.append(entry | {"by": by, "event_id": event_id, "at": doc.get("at")})
     return found
 
 

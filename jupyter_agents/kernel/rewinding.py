@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from jupyter_agents.cell.fold import ends
 from jupyter_agents.kernel.command import Command
 from jupyter_agents.kernel.lookup import session_id
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.session import AgentSession
-from jupyter_agents.kernel.transcript import Transcript, fold
 from jupyter_agents.kernel.undone import Undone
 
 UNDO = "Usage: %agent undo, or %agent undo NAME, or %agent undo SESSION"
@@ -62,24 +62,22 @@ async def event_id(session: AgentSession, given: str) -> str:
     """The id of an event; of a turn's number, the event with which the turn ended."""
     if not given.isdigit():
         return given
-    ends = _ends(await session.history())
-    if not 0 < int(given) <= len(ends):
+    turns = _ends(await session.history())
+    if not 0 < int(given) <= len(turns):
         raise AgentError(
-            f"{session.name} has had {len(ends)} whole turns in this session; there is no {given}."
+            f"{session.name} has had {len(turns)} whole turns in this session; there is no {given}."
         )
-    return ends[int(given) - 1]
+    return turns[int(given) - 1]
 
 
 def _ends(events: Iterable[Any]) -> list[str]:
     """The ids of the events with which the turns ended."""
-    ends: list[str] = []
-    turn: Transcript | None = None
+    found: list[str] = []
+    goes_on = False
     for event in events:
-        if event.type == "user.message" and turn is None:
-            turn = Transcript(event.id)
-        if turn is not None:
-            turn = fold(turn, event.to_dict(mode="json"))
-            if turn.over and event.type == "session.status_idle":
-                ends.append(event.id)
-                turn = None
-    return ends
+        if event.type == "user.message":
+            goes_on = True
+        elif goes_on and ends(event.to_dict(mode="json")):
+            found.append(event.id)
+            goes_on = False
+    return found

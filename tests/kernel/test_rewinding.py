@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from jupyter_agents.kernel.snapshot import MIME
+from jupyter_agents.cell.snapshot import MIME
 from jupyter_agents.testing import ScriptedModel, call, say
 from tests.kernel.conftest import Kernel
 from tests.kernel.test_looking import begin
