@@ -7,6 +7,7 @@ Source: docs/files.md "Fork", docs/local-api.md.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,6 +134,8 @@ class Forks:
         drafts += self._end(state, resources)
         row = doc | projection.row(State(), drafts) | {"updated_at": now}
         workspace = self._sandboxes.workspace(row)
+        if await asyncio.to_thread(os.path.lexists, workspace):
+            raise InvalidRequest(f"{workspace} is there already. Fork again.")
         wanted = {path: version for path, version in found.files.items() if path not in missing}
         mine = self._snapshots.of(id)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -159,4 +158,15 @@ async def test_a_fork_that_fails_leaves_nothing(runtime: Runtime, monkeypatch: p
         await fork(runtime, session, runtime.events(session)[-1])
     assert sorted(p for p in runtime.config.root_dir.rglob("*") if p.name != "agents") == before
     assert [p.name for p in runtime.context.snapshots.sessions()] == [session]
-    await asyncio.sleep(0)
+
+
+async def test_a_folder_that_is_in_the_way_stays(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await place(runtime, data="mine")
+    await bash(runtime, session, "true")
+    theirs = runtime.config.root_dir / "theirs"
+    theirs.mkdir()
+    (theirs / "data").write_text("kept")
+    monkeypatch.setattr(runtime.context.sandboxes, "workspace", lambda doc: theirs)
+    with pytest.raises(InvalidRequest, match="is there already"):
+        await fork(runtime, session, runtime.events(session)[-1])
+    assert (theirs / "data").read_text() == "kept"
