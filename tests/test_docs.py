@@ -25,6 +25,7 @@ from jupyter_agents.server import (
     health,
     local,
     resources,
+    rewind,
     sessions,
     snapshots,
     threads,
@@ -70,6 +71,7 @@ def test_every_local_route_is_documented() -> None:
         *health.ROUTES,
         *archives.ROUTES,
         *approvals.ROUTES,
+        *rewind.ROUTES,
         *front_ends.ROUTES,
     ]:
         shown = re.sub(r"\{\w+\}", "{id}", page("local-api.md"))

@@ -22,6 +22,8 @@ WORKSPACE = "private.workspace"
 CHANGES = "private.changes"
 UNDO = "private.undo"
 MOST_PER_RECORD = 1000
+BESIDE = ("user", "undo")
+"""Who makes changes that are not the turn's in which they are recorded."""
 
 
 class Version(NamedTuple):
@@ -56,7 +58,7 @@ class History:
 
     versions: each file that was ever there, as it was last seen; None where it is gone. edits: by path,
     oldest first. begun: whether the workspace was looked at before its first call. complete: whether
-    all of its files were seen then. turn: the newest.
+    all of its files were seen then. turn: the newest. marked: that of the event that `read` was asked for.
     """
 
     versions: dict[str, Version | None] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class History:
     begun: bool = False
     complete: bool = True
     turn: int = 0
+    marked: int | None = None
 
     @property
     def present(self) -> dict[str, Version]:
@@ -126,17 +129,19 @@ def shown(record: Record) -> list[Doc]:
         own = record.event["id"] if undone else record.event.get("tool_use_id")
         event_id = doc.get("event_id", own) if by in ("agent", "undo") else None
         entry = {"path": doc["path"], "kind": doc["kind"], "size": doc["size"], "sha256": doc.get("sha256")}
-        found.append(entry | {"by": by, "event_id": event_id, "at": doc["at"]})
+        found.append(entry | {"by": by, "event_id": event_id, "at": doc.get("at")})
     return found
 
 
-def read(records: Iterable[Record]) -> History:
-    """The history that all of `records`, from the first on, tell."""
+def read(records: Iterable[Record], mark: str | None = None) -> History:
+    """The history that all of `records`, from the first on, tell; `mark` is an event's id."""
     history, state = History(), State()
     for record in records:
         apply(state, record)
         history.turn = state.turn
         history.take(record)
+        if mark is not None and record.kind == "event" and record.event["id"] == mark:
+            history.marked = state.turn
     return history
 
 

@@ -38,8 +38,8 @@ def apply(state: State, record: Record) -> State:
     """`state` after `record`. The state given is used up. Unknown types pass through.
 
     Handled: queued client events; ``private.session``, ``private.note``, ``private.resources``,
-    ``private.mcp``, ``private.rule``, ``private.rule_removed``, ``private.input``; ``user.*``,
-    ``system.message``;
+    ``private.mcp``, ``private.rule``, ``private.rule_removed``, ``private.input``, ``private.undo``;
+    ``user.*``, ``system.message``;
     ``agent.tool_use``, ``agent.mcp_tool_use``, ``agent.custom_tool_use``, and their results;
     ``agent.thread_context_compacted``; ``span.model_request_start`` and ``_end``; ``session.status_*``,
     ``session.error``, ``session.usage``, ``session.updated``.
@@ -60,7 +60,7 @@ def apply(state: State, record: Record) -> State:
 
 
 def _created(state: State, event: Doc, private: Doc, at: datetime) -> None:
-    state.session = private
+    state.session = dict(private)
 
 
 def _note(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -89,6 +89,10 @@ def _input(state: State, event: Doc, private: Doc, at: datetime) -> None:
     call = state.calls.get(private["call_id"])
     if call is not None and call.waits:
         call.original, call.input = call.input, private["input"]
+
+
+def _undone(state: State, event: Doc, private: Doc, at: datetime) -> None:
+    state.news += private["news"]
 
 
 def _user_message(state: State, event: Doc, private: Doc, at: datetime) -> None:
@@ -261,6 +265,7 @@ HANDLERS = {
     "private.rule": _rule,
     "private.rule_removed": _rule_removed,
     "private.input": _input,
+    "private.undo": _undone,
     "user.message": _user_message,
     "system.message": _system_message,
     "user.tool_confirmation": _confirmation,

@@ -17,6 +17,7 @@ from jupyter_agents.kernel.lookup import session_id
 from jupyter_agents.kernel.notebook import NOTEBOOK, Notebook
 from jupyter_agents.kernel.options import approve_parser, attach_parser, split
 from jupyter_agents.kernel.problems import AgentError
+from jupyter_agents.kernel.rewinding import Rewinding
 from jupyter_agents.kernel.run import Run
 from jupyter_agents.kernel.session import AgentSession
 from jupyter_agents.kernel.steering import Steering
@@ -48,6 +49,10 @@ HELP = """\
 %agent approve [ID]           let the calls that wait in the latest session run, or one;
                               --always: and this tool from now on in this session
 %agent deny REASON            do not let them run; the agent is told why
+%agent undo [NAME|SESSION]    put back the files that the last turn changed; what
+                              anybody else has changed since stays
+%agent fork EVENT             go on from an event, or from the end of turn 1, 2, ..., in
+                              a new session with the files of then; --session ID first
 %agent interrupt              stop the latest session's turn
 %agent archive ID | delete ID end a session; delete its files too
 %agent record DIR             keep a run file of every session in DIR
@@ -57,7 +62,7 @@ HELP = """\
 A session's ID may be given by its last four characters or more."""
 
 
-class Commands(Defining, Looking, Steering):
+class Commands(Defining, Looking, Rewinding, Steering):
     """What `%agent` can do.
 
     say: prints a line. interactive: whether someone can answer questions. names: the notebook's

@@ -58,7 +58,7 @@ SUBJECTS: dict[str, Callable[[Known], list[str]]] = {
     **dict.fromkeys(SESSIONS, _sessions),
     **dict.fromkeys(("define", "diff"), _agents),
     **dict.fromkeys(("env", "--env"), _environments),
-    "show": lambda known: _agents(known) + _sessions(known),
+    **dict.fromkeys(("show", "undo"), lambda known: _agents(known) + _sessions(known)),
     "%%agent": lambda known: _agents(known) + list(options.CELLS),
 }
 """What stands after a word."""

@@ -18,7 +18,7 @@ from jupyter_agents.kernel.problems import AgentError, did_you_mean
 SUBCOMMANDS = (
     *("define", "login", "record", "replay", "off", "sessions", "help", "approve", "deny"),
     *("interrupt", "attach", "archive", "delete"),
-    *("agents", "env", "diff", "show", "steer", "files", "cost", "doctor"),
+    *("agents", "env", "diff", "show", "steer", "files", "cost", "doctor", "undo", "fork"),
 )
 CELLS = ("define", "env")
 """Subcommands that also take a cell, with YAML."""

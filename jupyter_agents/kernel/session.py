@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_agents.kernel.client import Connection
 from jupyter_agents.kernel.problems import AgentError
 from jupyter_agents.kernel.toolbox import Toolbox, merged
+from jupyter_agents.kernel.undone import Undone
 
 if TYPE_CHECKING:
     from anthropic import AsyncStream
@@ -116,6 +117,17 @@ class AgentSession:
     async def interrupt(self) -> None:
         """Stop the turn; it ends with an idle event on the stream."""
         await self.send({"type": "user.interrupt"})
+
+    async def undo(self, event_id: str | None = None) -> Undone:
+        """Put back the files that the last turn changed, or all turns from an event's on."""
+        body = {} if event_id is None else {"event_id": event_id}
+        return Undone(**await self.connection.post(f"sessions/{self.id}/undo", body))
+
+    async def fork(self, event_id: str) -> AgentSession:
+        """A new session that goes on from an event of this one, with the files as they were then."""
+        found = await self.connection.post(f"sessions/{self.id}/fork", {"event_id": event_id})
+        made = await self.connection.sdk.beta.sessions.retrieve(found["session"]["id"])
+        return AgentSession(self.connection, made)
 
     async def history(self) -> list[Any]:
         """Every event so far, oldest first."""

@@ -23,6 +23,7 @@ from jupyter_agents.runtime.endpoint import Endpoint
 from jupyter_agents.runtime.fetch import Fetcher
 from jupyter_agents.runtime.files import Files
 from jupyter_agents.runtime.following import Following
+from jupyter_agents.runtime.fork import Forks
 from jupyter_agents.runtime.git import GitLimits
 from jupyter_agents.runtime.manager import Parts, SessionManager
 from jupyter_agents.runtime.mcp import SessionMcp
@@ -41,6 +42,7 @@ from jupyter_agents.runtime.snapshots import SessionSnapshots
 from jupyter_agents.runtime.streams import Hub
 from jupyter_agents.runtime.sweep import Sweep
 from jupyter_agents.runtime.tools import SessionTools
+from jupyter_agents.runtime.undo import Undo
 from jupyter_agents.runtime.web import WebTools
 from jupyter_agents.store.blobs import Blobs
 from jupyter_agents.store.catalog import Catalog, Where
@@ -145,6 +147,25 @@ class Context:
             self.catalog, self.manager, self.mounted, self.repositories, config.max_files, clock
         )
         self.approvals = Approvals(self.manager, self.journal)
+        self.undo = Undo(
+            self.manager,
+            self.catalog,
+            self.journal,
+            self.snapshots,
+            self.sandboxes.workspace,
+            config.snapshots.file_bytes,
+        )
+
+        self.forks = Forks(
+            self.manager,
+            self.catalog,
+            self.journal,
+            self.snapshots,
+            self.sandboxes,
+            self.mounted,
+            clock,
+            self.new_id,
+        )
 
     async def start(self) -> None:
         """Let what was running go on, and find out which sandboxes work."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jupyter_agents.domain.history import CHANGES, WORKSPACE, History, chunks
+from jupyter_agents.domain.history import CHANGES, WORKSPACE, History, Version, chunks
 from jupyter_agents.domain.resources import within
 from jupyter_agents.ids import Clock, rfc3339
 from jupyter_agents.runtime.outputs import Outputs
@@ -144,7 +144,7 @@ class Following:
         async with self._looking:
             pass
 
-    def restored(self, versions: dict[str, Any]) -> None:
+    def restored(self, versions: Mapping[str, Version | None]) -> None:
         """An undo left these versions, by path."""
         if self._snapshots is not None:
             self._snapshots.known.update(versions)

@@ -7,7 +7,7 @@ Source: spec section 5, docs/architecture.md "One %%agent cell".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -42,8 +42,9 @@ from jupyter_agents.runtime.repositories import Problem
 from jupyter_agents.sandbox.base import ToolResult
 
 Doc = dict[str, Any]
-Drafts = Sequence[Draft] | Callable[[], Sequence[Draft]]
-"""What to append; a function is called when its turn has come, and sees the state of that moment."""
+Drafts = Sequence[Draft] | Callable[[], Sequence[Draft] | Awaitable[Sequence[Draft]]]
+"""What to append; a function is called when its turn has come, and sees the state of that moment: nothing
+else is appended while it works."""
 
 INTERRUPTED = "Tool execution was interrupted before completion. Please retry."
 FIRST_DELAY = 0.5
@@ -87,11 +88,16 @@ class Tools(Protocol):
         """Take note of what the finished calls left behind; returns changes that no call reported."""
 
 
-class Session(Protocol):
-    """What the loop works on."""
+class Folded(Protocol):
+    """A session's state, and what stamps its next records."""
 
     state: State
     stamp: Stamp
+
+
+class Session(Folded, Protocol):
+    """What the loop works on."""
+
     tools: Tools
 
     def model(self) -> Model:
@@ -191,7 +197,7 @@ async def _ask(session: Session, start_id: str, previews: Previews) -> list[Draf
     return answered(session.stamp, state, start_id, request, answer, previews.ids, judged)
 
 
-def close_open(session: Session, text: str) -> list[Draft]:
+def close_open(session: Folded, text: str) -> list[Draft]:
     """Ends an open model request, and every call that is not done: by an answer that waits, or as an error.
 
     To be called when its drafts are appended (see `Drafts`), so that no answer is overtaken.

@@ -160,15 +160,34 @@ class SessionManager:
                 documents.put(connection, "session", doc | {"status": status}, status=status)
                 documents.mark_unsettled(connection, session_id, bool(initial))
 
-            parts.ownership.acquire(session_id)
-            records = await parts.journal.append(session_id, 0, drafts, project)
+            return await self._begin(session_id, drafts, project)
         except BaseException:
-            await self._creator.forget(session_id)
-            parts.ownership.forget(session_id)
+            await self.forget(session_id)
             raise
+
+    async def adopt(self, doc: Doc, drafts: Sequence[Draft]) -> Doc:
+        """Begin the session `doc` with these records, sealed; as shown on the wire."""
+
+        def project(connection: sqlite3.Connection) -> None:
+            documents.require(connection, "environment", doc["environment_id"])
+            documents.put(connection, "session", doc, status=doc["status"])
+
+        return await self._begin(doc["id"], drafts, project)
+
+    async def _begin(
+        self, session_id: str, drafts: Sequence[Draft], project: Callable[[sqlite3.Connection], None]
+    ) -> Doc:
+        self.parts.ownership.acquire(session_id)
+        records = await self.parts.journal.append(session_id, 0, drafts, project)
         runner = self._runners[session_id] = self._runner(fold(records))
         runner.wake()
         return self.show(session_id)
+
+    async def forget(self, session_id: str) -> None:
+        """Remove what was prepared for a session that did not come about."""
+        await self._creator.forget(session_id)
+        await self.parts.forget(session_id)
+        self.parts.ownership.forget(session_id)
 
     def show(self, session_id: str) -> Doc:
         """The session as the API shows it. Raises `NotFound`."""
@@ -232,7 +251,9 @@ class SessionManager:
                 continue
 
     async def record(
-        self, session_id: str, make: Callable[[SessionRunner], Sequence[Draft]]
+        self,
+        session_id: str,
+        make: Callable[[SessionRunner], Sequence[Draft] | Awaitable[Sequence[Draft]]],
     ) -> SessionRunner:
         """Append what `make` makes of the session's runner when its turn has come, and act on it."""
         while True:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,8 @@ class SessionRunner:
         async with self._lock:
             if self.retired:
                 raise Retired
-            drafts = given() if callable(given) else given
+            made = given() if callable(given) else given
+            drafts = await made if isinstance(made, Awaitable) else made
             if not drafts:
                 return
             self.stamp.seal(drafts)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from jupyter_agents.runtime.repositories import Checkouts
 from jupyter_agents.runtime.shared import Shared
 from jupyter_agents.sandbox.base import Mount, Sandbox, SandboxProvider, SandboxSpec, ToolResult
 from jupyter_agents.sandbox.beside import Cover
-from jupyter_agents.sandbox.changes import Changes
+from jupyter_agents.sandbox.changes import Change, Changes
 from jupyter_agents.sandbox.embedded import find_cover
 from jupyter_agents.sandbox.prepared import is_new
 from jupyter_agents.sandbox.workspace import make_workspace, remove_copy
@@ -209,6 +209,12 @@ class SessionTools:
         await self._outputs.register(self._workspace)
         self.used_at = self._clock()
         return late
+
+    async def undone(self, workspace: Path, changes: Sequence[Change], versions: Mapping[str, Any]) -> None:
+        """An undo made these changes, and left these versions."""
+        self.following.restored(versions)
+        self._outputs.note(changes)
+        await self._outputs.register(workspace)
 
     async def add_file(self, mount: Mount, had: Sandbox | None = None) -> Sandbox | None:
         """Make one more file readable: at once where a sandbox runs, else when one starts.

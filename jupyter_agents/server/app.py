@@ -25,6 +25,7 @@ from jupyter_agents.server import (
     local,
     openapi,
     resources,
+    rewind,
     sessions,
     snapshots,
     threads,
@@ -65,7 +66,7 @@ class JupyterAgents(Providers, ExtensionApp):
         """Register the routes; what is none of them answers 404 in the wire's shape."""
         modules: Sequence[Any] = (
             *(agents, environments, sessions, events, threads, resources, files),
-            *(local, snapshots, health, archives, approvals, front_ends, openapi),
+            *(local, snapshots, health, archives, approvals, rewind, front_ends, openapi),
         )
         routes = [(rf"/{ROOT}{path}", handler) for m in modules for path, handler in m.ROUTES]
         self.handlers.extend([*routes, (rf"/{ROOT}/(.*)", NothingHere)])

@@ -20,6 +20,7 @@ from jupyter_agents.cell import snapshot, words
 from jupyter_agents.cell.fold import ends, fold
 from jupyter_agents.cell.glance import previews
 from jupyter_agents.cell.transcript import Transcript, find_tool, put
+from jupyter_agents.domain import history
 from jupyter_agents.domain.events import Record
 from jupyter_agents.errors import InvalidRequest, NotFound
 from jupyter_agents.runtime import exchanges
@@ -53,7 +54,7 @@ def read_turn(records: Iterable[Record], first: str) -> Turn:
     for record in records:
         event = record.event
         if turn is not None:
-            turn.changes += (record.private or {}).get("changes", ())
+            turn.changes += [change for change in history.shown(record) if change["by"] not in history.BESIDE]
         if record.kind != "event":
             continue
         if event["type"] == "user.message" and not goes_on:

@@ -1,7 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from jupyter_agents.domain import history
-from jupyter_agents.domain.undoing import Target, targets
+from jupyter_agents.domain.history import Version
+from jupyter_agents.domain.undoing import (
+    NOT_KEPT,
+    SOMEBODY,
+    TOO_LARGE,
+    UNSEEN,
+    Target,
+    Undone,
+    targets,
+    verdict,
+)
 from tests.domain.talk import Talk
 from tests.domain.test_history import NOBODY, call, entry, version
 
@@ -77,3 +92,57 @@ def test_what_may_have_been_there_unseen_is_not_removed() -> None:
     call(talk, entry("new", "m"))
     (target,) = undoing(talk, 2)
     assert target.back == version("n") and not target.unsure
+
+
+def target(back: str | None, left: str | None, **more: Any) -> Target:
+    versions = [None if letter is None else version(letter) for letter in (left, back, back)]
+    return Target("a", *versions, **{"partly": False, "foreign": False, "unsure": False, **more})
+
+
+LARGE = Version(None, 9, 0o644)
+
+
+@pytest.mark.parametrize(
+    ("goal", "present", "expected"),
+    [
+        (target("a", "b"), version("b"), ("put", "")),
+        (target("a", "b"), version("a"), ("done", "")),
+        (target("a", "b"), version("c"), ("conflict", SOMEBODY)),
+        (target("a", "b"), None, ("conflict", SOMEBODY)),
+        (target("a", "b"), version("b")._replace(mode=0o755), ("conflict", SOMEBODY)),
+        (target("a", "b"), LARGE, ("conflict", TOO_LARGE)),
+        (target(None, "b"), version("b"), ("put", "")),
+        (target(None, "b"), None, ("done", "")),
+        (target(None, "b", unsure=True), version("b"), ("failed", UNSEEN)),
+        (target("a", None), None, ("put", "")),
+        (target("a", "b", foreign=True), version("b"), ("conflict", SOMEBODY)),
+        (target("a", "b", foreign=True), version("a"), ("done", "")),
+        (replace(target("a", "b"), back=LARGE), version("b"), ("failed", NOT_KEPT)),
+    ],
+)
+def test_what_is_done_about_a_path(goal: Target, present: Version | None, expected: Any) -> None:
+    assert verdict(goal, present) == expected
+
+
+def test_what_came_of_it_is_said() -> None:
+    undone = Undone(1)
+    undone.put = {"a": (version("a"), version("b")), "new": (None, version("n")), "old": (version("o"), None)}
+    undone.partly, undone.done = ["a"], ["same"]
+    undone.conflicts, undone.failed = {"mine": SOMEBODY}, {"big": NOT_KEPT}
+    assert undone.wire() == {
+        "turns": 1,
+        "restored": [
+            {"path": "a", "kind": "modified", "partly": True},
+            {"path": "new", "kind": "deleted", "partly": False},
+            {"path": "old", "kind": "created", "partly": False},
+        ],
+        "unchanged": ["same"],
+        "conflicts": [{"path": "mine", "reason": SOMEBODY}],
+        "failed": [{"path": "big", "reason": NOT_KEPT}],
+    }
+    assert undone.news() == (
+        "the user undid what your last turn did to files below /workspace. Put back as before: 'a', 'old'. "
+        "Removed: 'new'. Left as they are: 'mine', 'big'."
+    )
+    undone.put = {str(number): (None, version("n")) for number in range(60)}
+    assert undone.news().count("'") < 120 and "and 10 more" in undone.news()
