@@ -48,7 +48,10 @@ class Engine:
 
 
 class PrivateEngine(Engine):
-    """A ``dockerd`` with images and containers of its own."""
+    """A ``dockerd`` with images and containers of its own.
+
+    In a network of its own: without a bridge it would take away that of the machine's engine.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -85,7 +88,7 @@ class PrivateEngine(Engine):
     def _run(self) -> None:
         for stale in ("pid", "exec/containerd/containerd.pid"):
             (self._folder / stale).unlink(missing_ok=True)
-        command = ["dockerd", "--bridge=none", "--iptables=false", "-H", self._host]
+        command = ["unshare", "--net", "dockerd", "--bridge=none", "--iptables=false", "-H", self._host]
         command += ["--data-root", str(self._folder / "data"), "--exec-root", str(self._folder / "exec")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
