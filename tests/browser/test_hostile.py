@@ -236,12 +236,20 @@ def test_no_button_is_there_before_the_servers_answer(place: Place, page: Any, s
     session.until("session.status_idle")
     session.notebook(turn, tool(status="waiting", output=[], seconds=None))
     held: list[Any] = []
-    page.route("**/approvals?*", lambda route: held.append(route))
+    free: list[bool] = []
+
+    def hold(route: Any) -> None:
+        if free:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/approvals?*", hold)
     show(page, session.lab, session.name)
     page.locator(".ja-card[data-status=waiting]").wait_for()
     page.wait_for_timeout(1000)
     assert held and page.locator(".ja-approval button").count() == 0
-    page.unroute("**/approvals?*")
+    free.append(True)
     for route in held:
         route.continue_()
     page.get_by_role("button", name="Approve bash", exact=True).wait_for()
