@@ -15,6 +15,8 @@ from jupyter_agents.sandbox.choose import Choice, choose
 
 AGAIN_SECONDS = 5.0
 
+Key = tuple[str, str | None]
+
 
 class Choices:
     """The choices of one server.
@@ -38,14 +40,15 @@ class Choices:
         self._providers = providers
         self._chosen = chosen
         self._auto = auto
-        self._tasks: dict[str, asyncio.Task[Choice]] = {}
-        self._at: dict[str, float] = {}
+        self._tasks: dict[Key, asyncio.Task[Choice]] = {}
+        self._at: dict[Key, float] = {}
 
-    def get(self, wanted: str) -> asyncio.Task[Choice]:
-        """The choice for ``auto`` or a kind."""
-        if wanted not in self._tasks or self._outdated(wanted):
-            self._tasks[wanted] = asyncio.create_task(self._choose(wanted))
-        return self._tasks[wanted]
+    def get(self, wanted: str, image: str | None = None) -> asyncio.Task[Choice]:
+        """The choice for ``auto`` or a kind, with an image of its own where one is asked for."""
+        key = wanted, image
+        if key not in self._tasks or self._outdated(key):
+            self._tasks[key] = asyncio.create_task(self._choose(*key))
+        return self._tasks[key]
 
     def clear(self) -> None:
         """Find out everything anew when asked."""
@@ -62,14 +65,14 @@ class Choices:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _choose(self, wanted: str) -> Choice:
-        choice = await choose(self._providers, wanted, auto=self._auto)
-        self._at[wanted] = time.monotonic()
+    async def _choose(self, wanted: str, image: str | None) -> Choice:
+        choice = await choose(self._providers, wanted, auto=self._auto, image=image)
+        self._at[wanted, image] = time.monotonic()
         self._chosen(wanted, choice)
         return choice
 
-    def _outdated(self, wanted: str) -> bool:
-        task = self._tasks[wanted]
+    def _outdated(self, key: Key) -> bool:
+        task = self._tasks[key]
         if not task.done() or task.cancelled() or task.exception() or task.result().provider is not None:
             return False
-        return time.monotonic() - self._at[wanted] > AGAIN_SECONDS
+        return time.monotonic() - self._at[key] > AGAIN_SECONDS

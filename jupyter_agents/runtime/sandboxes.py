@@ -155,11 +155,11 @@ class Sandboxes:
         asked = self._check_settings(*given_keys)
         if not any(IMAGE in given for given in given_keys) or asked.image is None:
             return
-        provider = (await asyncio.shield(self.choice(asked.sandbox))).provider
-        if isinstance(provider, ImageProvider):
-            problem = await provider.image_problem(asked.image)
-            if problem is not None:
-                raise InvalidRequest(f"metadata.{IMAGE}: {problem}")
+        for provider in self.providers:
+            if asked.sandbox in (keys.AUTO, provider.kind) and isinstance(provider, ImageProvider):
+                problem = await provider.image_problem(asked.image)
+                if problem is not None:
+                    raise InvalidRequest(f"metadata.{IMAGE}: {problem}")
 
     def _check_settings(self, *metadata: Mapping[str, str]) -> Settings:
         asked = self._settings(*metadata)
@@ -174,7 +174,8 @@ class Sandboxes:
         lists = packages.wanted(environment["config"]["packages"])
         if not lists:
             return
-        choice = await asyncio.shield(self.choice(self.settings(session).sandbox))
+        asked = self.settings(session)
+        choice = await asyncio.shield(self.choices.get(asked.sandbox, asked.image))
         if choice.provider is None:
             return
         able = choice.provider.managers
@@ -219,7 +220,7 @@ class Sandboxes:
         """
         asked = self.settings(session)
         self.config.policy.check_settings(asked)
-        choice = await asyncio.shield(self.choice(asked.sandbox))
+        choice = await asyncio.shield(self.choices.get(asked.sandbox, asked.image))
         if choice.provider is None:
             raise SandboxUnavailable(choice.reason)
         environment = self.catalog.get("environment", session["environment_id"])

@@ -239,6 +239,9 @@ class SandboxProvider(Protocol):
 class ImageProvider(Protocol):
     """What a provider that makes sandboxes of images may offer besides."""
 
+    async def probe(self, image: str | None = None) -> Probe:
+        """As `SandboxProvider.probe`, with a sandbox of `image`."""
+
     async def image_problem(self, image: str) -> str | None:
         """Why no sandbox can be made of `image`, with what to do; None where one can, or none can tell."""
 

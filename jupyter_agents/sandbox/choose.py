@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..domain.settings import AUTO, BEST_FIRST, UNSAFE
-from .base import Probe, SandboxProvider
+from .base import ImageProvider, Probe, SandboxProvider
 
+NO_IMAGES = "It makes no sandboxes of images."
 NOTHING_ALLOWED = "No kind of sandbox is allowed here."
 PROBE_SECONDS = 40.0
 
@@ -44,6 +45,7 @@ async def choose(
     wanted: str = AUTO,
     *,
     auto: Sequence[str] = BEST_FIRST,
+    image: str | None = None,
     probe_seconds: float = PROBE_SECONDS,
 ) -> Choice:
     """Probe the `providers` at once and pick one.
@@ -56,6 +58,8 @@ async def choose(
         A provider's kind, or ``auto`` for the first on the list that works.
     auto:
         Kinds, best first.
+    image:
+        One that the sandbox is to be made of; a kind without images does not do then.
     probe_seconds:
         The longest that one probe may take, seconds.
     """
@@ -67,7 +71,7 @@ async def choose(
     providers = [known[kind] for kind in dict.fromkeys(kinds) if kind in known]
     if not providers:
         return Choice(None, (), NOTHING_ALLOWED, "Ask the administrator for JupyterAgents.allowed_sandboxes.")
-    probes = tuple(await asyncio.gather(*(try_out(provider, probe_seconds) for provider in providers)))
+    probes = tuple(await asyncio.gather(*(try_out(provider, probe_seconds, image) for provider in providers)))
     if wanted != AUTO:
         place = providers.index(known[wanted])
         return _wanted(providers[place], probes[place], probes)
@@ -88,13 +92,23 @@ def _wanted(provider: SandboxProvider, probe: Probe, probes: tuple[Probe, ...]) 
     return Choice(None, probes, reason, probe.remedy)
 
 
-async def try_out(provider: SandboxProvider, seconds: float = PROBE_SECONDS) -> Probe:
-    """Whether `provider` works, within `seconds`. Never raises."""
+async def try_out(
+    provider: SandboxProvider, seconds: float = PROBE_SECONDS, image: str | None = None
+) -> Probe:
+    """Whether `provider` works, within `seconds`, with `image` where one is asked for. Never raises."""
     try:
         async with asyncio.timeout(seconds):
-            return await provider.probe()
+            return await _probe(provider, image)
     except TimeoutError:
         return Probe(provider.kind, False, f"It did not start within {seconds:g} s.")
     except Exception as error:
         _log.exception("the probe of the sandbox %s failed", provider.kind)
         return Probe(provider.kind, False, f"Its probe failed with {type(error).__name__}.")
+
+
+async def _probe(provider: SandboxProvider, image: str | None) -> Probe:
+    if image is None:
+        return await provider.probe()
+    if isinstance(provider, ImageProvider):
+        return await provider.probe(image)
+    return Probe(provider.kind, False, NO_IMAGES)

@@ -115,14 +115,16 @@ class DockerProvider:
         self._carried = carried
         self._fitness = Fitness(self._mounts, runtime, self._owner)
 
-    async def probe(self) -> Probe:
+    async def probe(self, image: str | None = None) -> Probe:
         """Start a container, run bash in it, and look for what it wrote on the host.
 
         Where that works, containers of dead servers are removed too (`reap`).
+        image: the one to try, instead of the provider's own.
         """
+        image = image or self._image
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await self._try()
+                await self._try(image)
                 await self.reap()
         except engine.Unusable as error:
             return Probe(self.kind, False, error.reason, error.remedy)
@@ -131,7 +133,7 @@ class DockerProvider:
         except TimeoutError:
             return Probe(self.kind, False, f"No answer within {PROBE_SECONDS:g} s.", engine.START_IT)
         how = f" {BY_ARCHIVES}" if self._carried else ""
-        return Probe(self.kind, True, f"A container of {self._image} ran a command.{how}")
+        return Probe(self.kind, True, f"A container of {image} ran a command.{how}")
 
     async def start(self, spec: SandboxSpec) -> Sandbox:
         """Start a container. Raises `SandboxUnavailable` with what to do.
@@ -261,14 +263,14 @@ class DockerProvider:
                 )
             return self._workshop
 
-    async def _try(self) -> None:
+    async def _try(self, image: str) -> None:
         """Start a sandbox: with mounts, and by archives where the engine sees nothing of this machine."""
         try:
-            return await try_out(self.start, self._directory)
+            return await try_out(self.start, self._directory, image)
         except SandboxError:
             client = (await self._connect()).client
-            known = (self._image, self._owner, self._mounts, self._runtime, self._directory)
+            known = (image, self._owner, self._mounts, self._runtime, self._directory)
             if self._carried is not None or not await asyncio.to_thread(is_blind, client, *known):
                 raise
         self._carried = True
-        await try_out(self.start, self._directory)
+        await try_out(self.start, self._directory, image)

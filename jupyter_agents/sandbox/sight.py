@@ -35,7 +35,9 @@ open("{PLACE}/" + sys.argv[2], "w").close()
 """
 
 
-async def try_out(start: Callable[[SandboxSpec], Awaitable[Sandbox]], directory: Path | None) -> None:
+async def try_out(
+    start: Callable[[SandboxSpec], Awaitable[Sandbox]], directory: Path | None, image: str
+) -> None:
     """Start a sandbox, run bash in it, and look for what it wrote. Raises `SandboxUnavailable`."""
     with tempfile.TemporaryDirectory(
         prefix="jupyter-agents-probe-", dir=directory, ignore_cleanup_errors=True
@@ -43,7 +45,7 @@ async def try_out(start: Callable[[SandboxSpec], Awaitable[Sandbox]], directory:
         root = Path(name)
         uploads = root / "uploads"
         uploads.mkdir()
-        spec = SandboxSpec("sesn_probe0", make_workspace(root, root / "work"), uploads)
+        spec = SandboxSpec("sesn_probe0", make_workspace(root, root / "work"), uploads, image=image)
         make_workspace(root, spec.workspace, uid=spec.uid)
         sandbox = await start(spec)
         try:

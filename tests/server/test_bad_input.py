@@ -11,10 +11,10 @@ import anthropic
 import docker
 import pytest
 
-from jupyter_agents.testing import ScriptedModel
+from jupyter_agents.testing import ScriptedModel, call, say
 from jupyter_agents.testing.images import HOST_MOUNTS, host_image_tar, import_host_image
 from tests.needs import need
-from tests.support import NO_NETWORK, Home, Server, serving
+from tests.support import NO_NETWORK, Home, Server, serving, user
 
 NO_IMAGE = "registry.example.com/no-such-image:1"
 
@@ -86,6 +86,15 @@ def test_an_image_without_python_is_refused_before_anything_runs(engine: Server)
     finally:
         client.api.remove_image(image, force=True)
         client.close()
+
+
+def test_an_image_is_not_passed_over_where_the_kind_has_none(server: Server, scripted: ScriptedModel) -> None:
+    """The server's kind is bubblewrap: tools run in the image that was asked for, or not at all."""
+    scripted.script += [[call("bash", command="echo ran")], [say("done")]]
+    session = server.session(metadata={"jupyter-agents/image": "python:3.12"})
+    events = server.turn(session.id, user("go"))
+    (result,) = [event for event in events if event.type == "agent.tool_result"]
+    assert result.is_error and "It makes no sandboxes of images." in result.content[0].text
 
 
 def test_an_image_that_is_there_is_taken_and_can_be_taken_away(engine: Server) -> None:
