@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conformance import BEAT, HERE, UID, beats, open_box, open_path, run_as_user, said
+from conformance import BEAT, HERE, UID, beats, open_box, open_path, run_as_user
 
 from jupyter_agents.errors import SandboxUnavailable
 from jupyter_agents.sandbox.base import Mount, Network, SandboxSpec
