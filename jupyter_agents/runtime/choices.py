@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from jupyter_agents.runtime.tools import STARTING_SECONDS
+from jupyter_agents.runtime.session_sandbox import STARTING_SECONDS
 from jupyter_agents.sandbox.base import SandboxProvider
 from jupyter_agents.sandbox.choose import Choice, choose
 
