@@ -39,6 +39,8 @@ async def conduct(
 ) -> None:
     """Take `events` into `run` until the turn is over or must wait.
 
+    The session tells after each answer which calls still wait; those that are being answered here run.
+
     Parameters
     ----------
     events:
@@ -90,6 +92,9 @@ async def _consume(
             run.begin(event.id, sent=True)
             continue
         run.add(event)
+        for tool in run.transcript.waiting:
+            if tool.id in running:
+                run.mark(tool.id, status="running")
         changed()
         if run.transcript.over:
             return
@@ -104,7 +109,7 @@ async def _consume(
                 if calls.takes(tool, _event_type(run, tool)) and await calls.answer(tool, on_ask, changed):
                     running.add(tool.id)
         answered |= running
-        if running:
+        if running or not waiting:
             continue
         if on_ask in ("return", "fail") or (on_ask == "wait" and _needs_a_program(run)):
             return

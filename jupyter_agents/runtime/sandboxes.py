@@ -95,6 +95,11 @@ class Sandboxes:
             first = self._plain_spec() if wanted == self.config.defaults.sandbox else None
             provider.keep_warm(number, self.config.root_dir, self.config.data_dir, first)
 
+    async def _choice_for(self, asked: Settings) -> Choice:
+        """As `choice`, for a sandbox of the image that is asked for, where it is not the server's own."""
+        image = None if asked.image == self.config.defaults.image else asked.image
+        return await asyncio.shield(self.choices.get(asked.sandbox, image))
+
     def warm(self) -> dict[str, Warm]:
         """The sandboxes that wait for a session, by kind."""
         able = [one for one in self.providers if isinstance(one, WarmProvider)]
@@ -175,7 +180,7 @@ class Sandboxes:
         if not lists:
             return
         asked = self.settings(session)
-        choice = await asyncio.shield(self.choices.get(asked.sandbox, asked.image))
+        choice = await self._choice_for(asked)
         if choice.provider is None:
             return
         able = choice.provider.managers
@@ -220,7 +225,7 @@ class Sandboxes:
         """
         asked = self.settings(session)
         self.config.policy.check_settings(asked)
-        choice = await asyncio.shield(self.choices.get(asked.sandbox, asked.image))
+        choice = await self._choice_for(asked)
         if choice.provider is None:
             raise SandboxUnavailable(choice.reason)
         environment = self.catalog.get("environment", session["environment_id"])

@@ -67,6 +67,31 @@ def test_an_agent_calls_a_function_of_the_notebook(kernel: Kernel, model: Script
         assert "looking up north" in answer.bundle[form]
 
 
+SLOW = '''
+import time
+import jupyter_agents as ja
+
+@ja.tool
+def slow(n: int) -> int:
+    "Slow."
+    time.sleep(0.3)
+    return n
+'''
+
+
+def test_a_person_is_not_asked_about_calls_that_are_being_answered(
+    kernel: Kernel, model: ScriptedModel
+) -> None:
+    """The session says again, after each answer, which calls still wait: these are on their way."""
+    assert kernel.run(SLOW).status == "ok"
+    for options in ("", "--on-ask wait", "--on-ask return"):
+        model.script[:] = [[call("slow", n=n) for n in range(4)], [say("All four.")]]
+        answer = kernel.run(f"%%agent --new --tool slow {options}\nGo", stdin="")
+        ran(answer)
+        assert [tool["status"] for tool in tools(answer)] == ["ok"] * 4
+        assert "waits for your answer" not in answer.printed
+
+
 def test_the_stored_agent_stays_as_it_is(kernel: Kernel, model: ScriptedModel) -> None:
     kernel.run(SALES)
     model.script[:] = [[say("Hm.")]]
