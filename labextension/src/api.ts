@@ -24,6 +24,9 @@ export const SILENCE = 50_000;
 /** Milliseconds that an answer may take. */
 const PATIENCE = 30_000;
 
+/** Milliseconds for what may write a whole workspace. */
+const LONG_PATIENCE = 600_000;
+
 /** The server answered, but not with what was asked for. */
 export class AnswerError extends Error {
   constructor(
@@ -43,7 +46,11 @@ export class Api {
    * A turn's events so far, oldest first, from its first event on; empty where the session does not have that event.
    * Lists backwards, so that a long session costs no more than its last turn.
    */
-  async history(sessionId: string, firstEventId: string, signal: AbortSignal): Promise<IEvent[]> {
+  async history(
+    sessionId: string,
+    firstEventId: string,
+    signal: AbortSignal = AbortSignal.timeout(PATIENCE)
+  ): Promise<IEvent[]> {
     const events: IEvent[] = [];
     let page = '';
     for (let pages = 0; pages < MAX_PAGES; pages++) {
@@ -81,6 +88,32 @@ export class Api {
   async tied(sessionId: string, notebook: string, signal: AbortSignal): Promise<boolean> {
     const answer = await this._json(...approvalsOf(sessionId, notebook), signal);
     return readApprovals(answer).tied;
+  }
+
+  /** What became of files since an event, oldest first. */
+  async changes(
+    sessionId: string,
+    eventId: string,
+    signal: AbortSignal = AbortSignal.timeout(PATIENCE)
+  ): Promise<readonly Bag[]> {
+    const search = URLExt.objectToQueryString({ after: eventId });
+    const answer = await this._json(`local/sessions/${sessionId}/changes`, search, signal);
+    return list(bag(answer).data).map(bag);
+  }
+
+  /** Puts back the files that the turns from an event's on changed; what came of it. */
+  async undo(sessionId: string, eventId: string): Promise<unknown> {
+    const patience = AbortSignal.timeout(LONG_PATIENCE);
+    const path = `local/sessions/${sessionId}/undo`;
+    return (await this._post(path, { event_id: eventId }, patience)).json();
+  }
+
+  /** A new session that goes on from an event; its id. */
+  async fork(sessionId: string, eventId: string): Promise<string> {
+    const patience = AbortSignal.timeout(LONG_PATIENCE);
+    const path = `local/sessions/${sessionId}/fork`;
+    const answer = await this._post(path, { event_id: eventId }, patience);
+    return text(bag(bag(await answer.json()).session).id);
   }
 
   /** A turn in all the forms of a cell's output, as the server draws it. */

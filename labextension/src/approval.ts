@@ -2,7 +2,7 @@
 
 import type { Desk, IAnswer, IWaitingCall, Standing } from './approvals';
 import { inputOf } from './blocks';
-import { el } from './dom';
+import { button, el, ownKeys } from './dom';
 import type { IOpener } from './footer';
 import { edited, editable } from './inputtext';
 import type { IToolStep } from './model';
@@ -249,19 +249,6 @@ export class ApprovalPanel {
   private _opener: Element | null = null;
   private _drawn: string | null = null;
   private _busy = false;
-}
-
-/** Keys that are meant for this element are no shortcuts of the notebook. */
-function ownKeys(node: HTMLElement): void {
-  node.setAttribute('data-lm-suppress-shortcuts', 'true');
-}
-
-function button(words: string, className: string, act: () => void): HTMLButtonElement {
-  const node = el('button', `ja-button ${className}`.trim(), words);
-  ownKeys(node);
-  node.type = 'button';
-  node.addEventListener('click', act);
-  return node;
 }
 
 function submitButton(words: string): HTMLButtonElement {

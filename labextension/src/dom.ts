@@ -16,6 +16,20 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/** Keys that are meant for this element are no shortcuts of the notebook. */
+export function ownKeys(node: HTMLElement): void {
+  node.setAttribute('data-lm-suppress-shortcuts', 'true');
+}
+
+/** A button that says `words`. */
+export function button(words: string, className: string, act: () => void): HTMLButtonElement {
+  const node = el('button', `ja-button ${className}`.trim(), words);
+  ownKeys(node);
+  node.type = 'button';
+  node.addEventListener('click', act);
+  return node;
+}
+
 export type Glyph =
   | 'running'
   | 'waiting'
@@ -54,4 +68,19 @@ export function icon(glyph: Glyph): SVGSVGElement {
   path.setAttribute('d', PATHS[glyph]);
   svg.appendChild(path);
   return svg;
+}
+
+/** Calls `then` once `node` is in sight; at once where the browser cannot tell. */
+export function onceSeen(node: Element, then: () => void): void {
+  if (typeof IntersectionObserver === 'undefined') {
+    then();
+    return;
+  }
+  const observer = new IntersectionObserver(entries => {
+    if (entries.some(entry => entry.isIntersecting)) {
+      observer.disconnect();
+      then();
+    }
+  });
+  observer.observe(node);
 }

@@ -15,6 +15,7 @@ import type { IRun, ITranscript } from './model';
 import { goesOn, MIME_TYPE } from './model';
 import { normalise } from './normalise';
 import { opener } from './opener';
+import { Rewind } from './rewind';
 import { TranscriptView } from './transcript';
 import type { Words } from './words';
 
@@ -33,7 +34,8 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
       words: _words,
       drawMarkdown: markdownDrawer(options, _words),
       opener,
-      desk: () => this._desk
+      desk: () => this._desk,
+      rewind: () => this._rewind
     });
     // The interface of a resolver does not name its path, but JupyterLab's has one.
     const path = (options.resolver as { path?: unknown } | null)?.path;
@@ -56,6 +58,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     if (other) {
       this._own = null;
       this._desk = this._deskOf(run);
+      this._rewind = this._rewindOf(run);
     }
     this._run = run;
     this._model = model;
@@ -70,6 +73,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   override dispose(): void {
     if (!this.isDisposed) {
       this._stop();
+      this._over.abort();
       this._keeper.release();
       window.clearTimeout(this._timer);
       window.cancelAnimationFrame(this._frame);
@@ -134,6 +138,15 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     return desk;
   }
 
+  private _rewindOf(run: IRun): Rewind | null {
+    const { sessionId, firstEventId } = run;
+    if (sessionId === null || firstEventId === null || !this._notebook) {
+      return null;
+    }
+    const turn = { sessionId, firstEventId, notebook: this._notebook };
+    return new Rewind(this._api, turn, this._words);
+  }
+
   private _stop(): void {
     this._following?.abort();
     this._following = null;
@@ -163,6 +176,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     }
     const transcript = this._best(run);
     this._desk?.see(transcript, run.live);
+    this._rewind?.see(transcript, this.node, this._over.signal);
     const deleted = this._absent && this._own !== null;
     const silent = this._left || !run.live || deleted;
     const unfollowed = goesOn(transcript.status) && !this._following && silent;
@@ -179,7 +193,9 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   private readonly _view: TranscriptView;
   private readonly _notebook: string;
   private readonly _keeper: Keeper;
+  private readonly _over = new AbortController();
   private _desk: Desk | null = null;
+  private _rewind: Rewind | null = null;
   private _run: IRun | null = null;
   private _model: IRenderMime.IMimeModel | null = null;
   private _own: (() => ITranscript) | null = null;

@@ -8,6 +8,7 @@ import { filesOf, footerOf } from './footer';
 import type { IToolStep, ITranscript, Step, TurnStatus } from './model';
 import { EMPTY_TRANSCRIPT, goesOn } from './model';
 import { summary, visible } from './plaintext';
+import type { Rewind } from './rewind';
 import type { DrawMarkdown, IStepView } from './steps';
 import { stepView } from './steps';
 import type { Words } from './words';
@@ -21,6 +22,8 @@ export interface IViewOptions {
   readonly opener: IOpener;
   /** Where the calls of the present run are answered; null where they cannot be. */
   readonly desk?: () => Desk | null;
+  /** What can be done about the present run once it is over; null where nothing can. */
+  readonly rewind?: () => Rewind | null;
 }
 
 /** What stands beside the transcript itself. */
@@ -140,7 +143,8 @@ export class TranscriptView {
       this._files = transcript.files;
       this._fileNode = filesOf(transcript.files, opener, words);
     }
-    parts.push(this._fileNode, footerOf(transcript, words));
+    const rewind = goesOn(transcript.status) ? null : this._options.rewind?.();
+    parts.push(this._fileNode, footerOf(transcript, words), rewind?.node ?? null);
     place(
       this._tail,
       parts.filter(part => part !== null)
