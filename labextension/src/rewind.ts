@@ -139,11 +139,12 @@ export class Rewind {
   }
 
   private _show(said: readonly (string | Node)[], buttons: readonly HTMLElement[]): void {
-    const hadFocus = this._buttons.contains(document.activeElement);
+    const focused = this._buttons.querySelector(':focus');
     this._buttons.replaceChildren(...buttons);
     this._said.replaceChildren(...said.map(line => el('div', '', line)));
-    if (hadFocus) {
-      buttons[0]?.focus();
+    if (focused) {
+      const again = buttons.find(one => one.textContent === focused.textContent);
+      (again ?? buttons[0])?.focus();
     }
   }
 

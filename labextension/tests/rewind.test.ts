@@ -225,6 +225,7 @@ describe('a fork', () => {
       'sesn_2 goes on from the end of this turn, with the files as they were then.',
       'Go on in it with: %%agent --session sesn_2'
     ]);
+    expect(document.activeElement?.textContent).toBe('Fork');
   });
 
   it.each([[[]], [TURNS.slice(0, 2)]])('needs the end of the turn', async events => {
