@@ -67,7 +67,7 @@ def test_an_agent_calls_a_function_of_the_notebook(kernel: Kernel, model: Script
         assert "looking up north" in answer.bundle[form]
 
 
-SLOW = '''
+SLOW = """
 import time
 import jupyter_agents as ja
 
@@ -76,7 +76,7 @@ def slow(n: int) -> int:
     "Slow."
     time.sleep(0.3)
     return n
-'''
+"""
 
 
 def test_a_person_is_not_asked_about_calls_that_are_being_answered(
