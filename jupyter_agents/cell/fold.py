@@ -209,9 +209,8 @@ def _error(transcript: Transcript, event: Event) -> Transcript:
     retrying = (error.get("retry_status") or {}).get("type") == "retrying"
     notice = Notice(event["id"], "warning" if retrying else "error", str(error.get("message", "")))
     last = transcript.steps[-1] if transcript.steps else None
-    if isinstance(last, Notice) and last.text == notice.text:
-        notice = replace(notice, id=last.id)
-    return put(transcript, notice)
+    said = isinstance(last, Notice) and (last.level, last.text) == (notice.level, notice.text)
+    return transcript if said else put(transcript, notice)
 
 
 def _spend(transcript: Transcript, usage: Mapping[str, Any]) -> Transcript:

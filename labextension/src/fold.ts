@@ -183,8 +183,9 @@ export class Fold {
     const level = retrying ? 'warning' : 'error';
     const last = this._steps.last();
     const message = text(error.message);
-    const place = last?.kind === 'notice' && last.text === message ? last.id : id;
-    this._steps.put({ kind: 'notice', id: place, level, text: message });
+    if (last?.kind !== 'notice' || last.level !== level || last.text !== message) {
+      this._steps.put({ kind: 'notice', id, level, text: message });
+    }
   }
 
   private _count(usage: Bag): void {

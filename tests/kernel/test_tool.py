@@ -109,8 +109,8 @@ def fine() -> None: ...
 @pytest.mark.parametrize(
     ("function", "options", "says"),
     [
-        (3, {}, "'3' is none"),
-        (KernelTool, {}, "is none"),
+        (3, {}, "'3' is of the type int"),
+        (KernelTool, {}, "is of the type type"),
         (yields, {}, "cannot yield; return a list"),
         (yields_too, {}, "cannot yield; return a list"),
         (bash, {}, "'bash' is the name of a built-in tool"),

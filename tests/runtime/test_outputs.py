@@ -49,6 +49,7 @@ async def test_hostile_outputs_are_passed_over(runtime: Runtime, monkeypatch: py
     assert [text.split(" is not kept")[0] for text in said[1:]] == [
         "The output 'outputs/big'",
         "The output 'outputs/huge'",
+        "Undo and fork cannot bring back files larger than 500MiB, such as 'outputs/huge'.",
     ]
     assert "larger than" in said[1]
 
