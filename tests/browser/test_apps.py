@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from typing import Any
 
 import nbformat
 import pytest
+from nbformat.reader import NotJSONError
 
 from jupyter_agents.testing import call, say
 from tests.browser.lab import MIME, Lab, Place, in_lab, open_in_notebook
@@ -82,11 +84,13 @@ def test_the_interrupt_button_stops_the_tool_and_says_so(page: Any, place: Place
 
 
 def until_saved(lab: Lab, name: str, status: str) -> None:
-    """Wait until the notebook on disk holds a run with this status."""
+    """Wait until the notebook on disk holds a run with this status; one that is being written is none."""
     for _ in range(300):
-        outputs = [o for cell in nbformat.read(lab.root / name, 4).cells for o in cell.get("outputs", ())]
-        runs = [o["data"][MIME]["transcript"] for o in outputs if MIME in o.get("data", {})]
-        if any(run["status"] == status for run in runs):
-            return
+        with contextlib.suppress(NotJSONError):
+            cells = nbformat.read(lab.root / name, 4).cells
+            outputs = [o for cell in cells for o in cell.get("outputs", ())]
+            runs = [o["data"][MIME]["transcript"] for o in outputs if MIME in o.get("data", {})]
+            if any(run["status"] == status for run in runs):
+                return
         time.sleep(0.1)
     pytest.fail(f"the notebook was not saved with a run that is {status}")
