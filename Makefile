@@ -49,10 +49,11 @@ image: $(VENV)/.quickstart ## Build the image of Docker sandboxes (BASE=... for 
 image-full: $(VENV)/.quickstart ## Build it with Node.js, Go, and libraries for data, plots and documents
 	$(BIN)/python -m jupyter_agents.sandbox.image --variant full $(if $(BASE),--base $(BASE))
 
+# jsonschema 4.25 and later build a grammar in every Jupyter process that starts, which takes seconds.
 lock: ## Pin the newest versions of all dependencies in requirements.lock
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install -q -U pip
-	$(VENV)-lock/bin/python -m pip install -q ".[lab,test]"
+	$(VENV)-lock/bin/python -m pip install -q ".[lab,test]" "jsonschema<4.25"
 	(echo "# Exact versions for make and CI; made by 'make lock'."; $(VENV)-lock/bin/python -m pip freeze --exclude jupyter-agents) > requirements.lock
 	rm -rf $(VENV)-lock
 
